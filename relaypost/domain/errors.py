@@ -1,0 +1,45 @@
+"""What a caller can get wrong, or find missing.
+
+    RelaypostError
+    ├── Invalid            the request makes no sense; `index` names the item of a batch
+    ├── QuotaExceeded      a limit of the project
+    ├── BodyTooLarge       a request body over its limit
+    ├── Unauthorized       no valid token
+    ├── Forbidden          a valid token without the right
+    ├── NotFound           unknown to this project
+    └── StoreUnavailable   the store can't be reached or written; try again
+
+The message of each is the text that the caller reads; `wire/errors.py` maps kinds to statuses.
+"""
+
+
+class RelaypostError(Exception):
+    """The root of all errors that are answers."""
+
+
+class Invalid(RelaypostError):
+    index: int | None = None
+
+
+class QuotaExceeded(RelaypostError):
+    index: int | None = None
+
+
+class BodyTooLarge(RelaypostError):
+    pass
+
+
+class Unauthorized(RelaypostError):
+    pass
+
+
+class Forbidden(RelaypostError):
+    pass
+
+
+class NotFound(RelaypostError):
+    index: int | None = None
+
+
+class StoreUnavailable(RelaypostError):
+    pass

@@ -1,0 +1,78 @@
+"""What an attempt came to. A failed delivery is a value, not an exception."""
+
+import enum
+from dataclasses import dataclass
+
+from relaypost.domain.types import Headers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRequest:
+    """One HTTP request, ready to be sent; `Host` and `Content-Length` are the sender's to add."""
+
+    url: str
+    """The destination, verbatim; escapes in its path and query must reach the wire untouched."""
+    method: str
+    headers: Headers
+    body: bytes
+    timeout_ms: int
+    """For the whole attempt, from its start to the last byte of the answer."""
+    keep_body: bool = True
+    """Whether the body of a 2xx answer is of interest; the body of a failure always is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responded:
+    """A complete HTTP answer; the body is cut at the configured limit."""
+
+    status: int
+    reason: str = ""
+    headers: Headers = ()
+    body: bytes = b""
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class Trouble(enum.Enum):
+    """Why no complete answer arrived (section 3.8)."""
+
+    TIMEOUT = "timeout"
+    DNS = "dns"
+    CONNECTION = "connection"
+    TLS = "tls"
+    INVALID_RESPONSE = "invalid response"
+    REFUSED_ADDRESS = "refused address"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotReached:
+    """No complete answer. `error` is the text that logs show, in the words of section 3.8."""
+
+    trouble: Trouble
+    error: str
+
+    @property
+    def status(self) -> int:
+        """The synthetic status that callbacks and dead letters carry."""
+        return 504 if self.trouble is Trouble.TIMEOUT else 502
+
+    @property
+    def is_success(self) -> bool:
+        return False
+
+
+Outcome = Responded | NotReached
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """What the destination asked for in the headers of its answer (sections 3.10, 3.11)."""
+
+    retry_after_ms: int | None = None
+    """A valid pause of at most one day, else `None`."""
+    non_retryable: bool = False
+
+
+NO_HINTS = Hints()

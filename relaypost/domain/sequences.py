@@ -1,0 +1,28 @@
+"""Sequence numbers: 64-bit integers that order events by time and keep those of one millisecond apart.
+
+    | 41 bits: milliseconds since 2024-01-01 UTC | 22 bits: counter within the millisecond |
+"""
+
+from relaypost.domain.types import Sequence, UnixMs
+
+EPOCH = UnixMs(1_704_067_200_000)
+COUNTER_BITS = 22
+COUNTER_MASK = (1 << COUNTER_BITS) - 1
+
+
+def sequence(time: UnixMs, counter: int = 0) -> Sequence:
+    """Join a time and a counter; a time before the epoch counts as the epoch."""
+    return Sequence(max(0, time - EPOCH) << COUNTER_BITS | counter)
+
+
+def next_sequence(last: Sequence, now: UnixMs) -> Sequence:
+    """The number that follows `last` at the time `now`: the first of the millisecond, or one more."""
+    return Sequence(max(last + 1, sequence(now)))
+
+
+def time_of(number: int) -> UnixMs:
+    return UnixMs((number >> COUNTER_BITS) + EPOCH)
+
+
+def counter_of(number: int) -> int:
+    return number & COUNTER_MASK

@@ -1,0 +1,1 @@
+"""All that runs by itself: claim, attempt, settle, rescue, prune."""

@@ -1,0 +1,1 @@
+"""Deliveries over real HTTP: connections, deadlines and the address guard."""

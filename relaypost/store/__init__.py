@@ -1,0 +1,1 @@
+"""Memory that survives. It remembers and locks; it decides nothing."""
