@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from relaypost.domain.types import Headers
 
@@ -21,18 +22,31 @@ class AttemptRequest:
     """Whether the body of a 2xx answer is of interest; the body of a failure always is."""
 
 
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Responded:
     """A complete HTTP answer; the body is cut at the configured limit."""
 
     status: int
-    reason: str = ""
     headers: Headers = ()
     body: bytes = b""
 
     @property
     def is_success(self) -> bool:
         return 200 <= self.status < 300
+
+    @property
+    def error(self) -> str:
+        """What logs show of a failure, in the words of section 3.8."""
+        phrase = _PHRASES.get(self.status)
+        text = f"{self.status} {phrase}" if phrase else str(self.status)
+        location = self._location() if 300 <= self.status < 400 else None
+        return f"{text}: {location}" if location else text
+
+    def _location(self) -> str | None:
+        return next((value for name, value in self.headers if name == "Location"), None)
 
 
 class Trouble(enum.Enum):

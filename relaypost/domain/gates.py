@@ -1,0 +1,62 @@
+"""Gates: what a message must pass before an attempt.
+
+A gate is named by a 64-bit hash, so that none has to be looked up or interned. A message that meets
+a closed gate is parked at it and is not looked at again until the gate has room. It holds no slot of
+one gate while it waits at another: slots of all its gates are taken together, or none.
+"""
+
+import enum
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+from relaypost.domain.types import GateId, ProjectId
+
+
+class GateKind(enum.Enum):
+    PROJECT = "project"
+    HOST = "host"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """How many attempts may be open at once: of this node, of a project, and to one host of a project."""
+
+    node: int = 4096
+    project: int = 1000
+    """Zero means unlimited."""
+    host: int = 256
+
+
+@lru_cache(maxsize=65536)
+def gate_id(kind: GateKind, project: ProjectId, name: str = "") -> GateId:
+    digest = hashlib.blake2b(f"{kind.value}\0{project}\0{name}".encode(), digest_size=8).digest()
+    return GateId(int.from_bytes(digest, "big", signed=True))
+
+
+STEPS = 8
+
+
+def crowding(open_attempts: int, capacity: Capacity) -> int:
+    """How full the node is, in eighths: 0 is empty, 7 nearly full."""
+    return min(STEPS - 1, open_attempts * STEPS // capacity.node)
+
+
+def host_limit(crowded: int, capacity: Capacity) -> int:
+    """The slots that one host may hold: all of its own while there is plenty, few when the node fills.
+
+    The cube makes room quickly: at half of the node's capacity an eighth, at seven eighths one in
+    five hundred, so that a few hosts that never answer cannot take every slot of the others.
+    """
+    free = STEPS - crowded
+    return max(1, capacity.host * free**3 // STEPS**3)
+
+
+def allowance_after(allowance: int, *, reached: bool, capacity: Capacity) -> int:
+    """The slots of a host after an attempt: halved when nothing answered, doubled when something did.
+
+    A destination that is down is so tried by one attempt at a time, and costs its neighbours nothing.
+    """
+    if reached:
+        return min(capacity.host, allowance * 2)
+    return max(1, allowance // 2)

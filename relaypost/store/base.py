@@ -1,0 +1,231 @@
+"""What a store promises. It remembers and locks; the domain decides.
+
+1. A method is one transaction, durable when it returns.
+2. A method that changes state takes a batch and answers in the same order.
+3. Time comes in as `now`.
+4. A lost race is an answer, not an exception. The only exception is `StoreUnavailable`.
+5. Every read and write is bound to a project, except what the engine does for all.
+
+The suite in `tests/store` is the definition of these protocols.
+"""
+
+from collections.abc import Sequence as Items
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from relaypost.domain.dead_letters import DeadLetter
+from relaypost.domain.filters import Filter, Page
+from relaypost.domain.lifecycle import Settlement
+from relaypost.domain.logs import LogEntry
+from relaypost.domain.messages import Message, NewMessage, Publication, Published
+from relaypost.domain.projects import Project, SigningKeys, Token
+from relaypost.domain.types import (
+    DeadLetterId,
+    LeaseId,
+    MessageId,
+    ProjectId,
+    Sequence,
+    UnixMs,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a node may take with one call: so many messages, with bodies of so many bytes in all."""
+
+    lease: LeaseId
+    limit: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    published: list[Published]
+    claimed: list[Message]
+    """Those of the new messages that are ACTIVE at once, held by the claim's lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    messages: list[Message]
+    more: bool
+    """Whether further messages are due now."""
+    next_due_at: UnixMs | None
+    """When the next waiting message falls due; `None` when there is none, or when `more`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    applied: list[bool]
+    """False where the lease was lost: nothing of that settlement was written."""
+    claimed: list[Message]
+    """Parked messages that found room in the gates which these settlements opened."""
+    next_due_at: UnixMs | None
+    """The earliest due time of the messages that these settlements made or put off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    items: list[T]
+    next: Sequence | None
+    """Where the next page goes on; `None` when there is nothing further."""
+
+
+class Messages(Protocol):
+    async def add(
+        self, publications: Items[Publication], *, claim: Claim | None, now: UnixMs
+    ) -> Accepted:
+        """Accept all publications or none; one whose deduplication key is taken makes nothing.
+
+        With a claim, messages that are due at once and pass all their gates are stored ACTIVE;
+        one that meets a closed gate is parked there.
+        """
+        ...
+
+    async def claim(self, claim: Claim, *, now: UnixMs) -> Claimed:
+        """Take due messages in the order of their due times and hold them by the claim's lease.
+
+        A message is eligible when it is WAITING, `due_at <= now`, and it is not parked. One that
+        meets a closed gate is parked there and is not looked at again until the gate has room.
+        """
+        ...
+
+    async def settle(
+        self, settlements: Items[Settlement], *, claim: Claim, now: UnixMs
+    ) -> Settled:
+        """Apply each settlement if the claim's lease still holds its message.
+
+        With the transition go its log entries, callbacks and dead letter. Slots are freed, and a
+        gate that so gets room lets go as many parked messages as it has room for, oldest first.
+        """
+        ...
+
+    async def renew(self, lease: LeaseId, *, until: UnixMs) -> bool:
+        """Make or prolong a lease; `False` when it was lost meanwhile."""
+        ...
+
+    async def rescue(self, limit: int, *, now: UnixMs) -> int:
+        """Give back messages whose lease has run out: due at once, or CANCELED if that was asked for."""
+        ...
+
+    async def get(self, project: ProjectId, ids: Items[MessageId]) -> list[Message]:
+        """The messages of the project among `ids`, in the order of `ids`."""
+        ...
+
+    async def ended_at(self, project: ProjectId, message: MessageId) -> UnixMs | None:
+        """When the message became terminal; `None` while it is not, or when it is unknown."""
+        ...
+
+    async def matching(
+        self, project: ProjectId, which: Filter, *, oldest: int | None
+    ) -> list[MessageId]:
+        """The messages that a cancel would record: not terminal, no cancel asked; oldest first."""
+        ...
+
+    async def cancel(
+        self, project: ProjectId, ids: Items[MessageId], *, now: UnixMs
+    ) -> list[bool]:
+        """Cancel each at once, or, while its attempt is open, record the request."""
+        ...
+
+
+class Logs(Protocol):
+    async def list(
+        self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
+    ) -> Listing[LogEntry]:
+        """Entries with `time >= since`, ordered by sequence; bounded work, so a page may be short."""
+        ...
+
+    async def list_messages(
+        self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
+    ) -> Listing[list[LogEntry]]:
+        """The entries of whole messages, oldest first in each; `which.states` means the newest."""
+        ...
+
+
+class DeadLetters(Protocol):
+    async def list(
+        self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
+    ) -> Listing[DeadLetter]: ...
+
+    async def delete(
+        self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
+    ) -> Listing[DeadLetterId]:
+        """Delete those that the page selects; answers their ids."""
+        ...
+
+    async def replace(
+        self,
+        project: ProjectId,
+        replacements: Items[tuple[DeadLetterId, NewMessage]],
+        *,
+        claim: Claim | None,
+        now: UnixMs,
+    ) -> Accepted:
+        """Turn dead letters into new messages; what has vanished meanwhile is left out.
+
+        `published` has an element for each replacement, without messages for one left out.
+        """
+        ...
+
+
+class Projects(Protocol):
+    async def list(self) -> list[Project]: ...
+
+    async def tokens(self) -> list[Token]: ...
+
+    async def add(self, project: Project, tokens: Items[Token]) -> bool:
+        """Make a project with its tokens; `False` when id or name is taken."""
+        ...
+
+    async def set_keys(
+        self, project: ProjectId, keys: SigningKeys, *, was: SigningKeys, now: UnixMs
+    ) -> bool:
+        """Replace the signing keys if they still are `was`."""
+        ...
+
+    async def set_tokens(self, project: ProjectId, tokens: Items[Token]) -> None:
+        """Replace all tokens of the project."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """What is older than these instants may be forgotten."""
+
+    logs_before: UnixMs
+    dead_letters_before: UnixMs
+    now: UnixMs
+
+
+class Upkeep(Protocol):
+    async def prune(self, limit: int, *, retention: Retention) -> int:
+        """Forget at most about `limit` expired things; answers how many."""
+        ...
+
+    async def newest_time(self) -> UnixMs:
+        """The newest time that is stored; a clock must not answer less."""
+        ...
+
+    async def ping(self) -> None:
+        """Answer when a write would be possible now."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Store(Protocol):
+    """All nouns of one store."""
+
+    @property
+    def messages(self) -> Messages: ...
+    @property
+    def logs(self) -> Logs: ...
+    @property
+    def dead_letters(self) -> DeadLetters: ...
+    @property
+    def projects(self) -> Projects: ...
+    @property
+    def upkeep(self) -> Upkeep: ...
