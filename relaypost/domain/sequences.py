@@ -26,3 +26,8 @@ def time_of(number: int) -> UnixMs:
 
 def counter_of(number: int) -> int:
     return number & COUNTER_MASK
+
+
+def first_after(time: UnixMs) -> Sequence:
+    """The first number that is later than every number of the millisecond `time`."""
+    return sequence(UnixMs(time + 1))

@@ -102,8 +102,12 @@ class Messages(Protocol):
         """
         ...
 
-    async def renew(self, lease: LeaseId, *, until: UnixMs) -> bool:
-        """Make or prolong a lease; `False` when it was lost meanwhile."""
+    async def take_lease(self, *, until: UnixMs) -> LeaseId:
+        """A new lease; its id was never used before, so that attempts under a lost one can't settle."""
+        ...
+
+    async def renew(self, lease: LeaseId, *, until: UnixMs, now: UnixMs) -> bool:
+        """Prolong a lease; `False` when it has run out meanwhile: then it is lost for good."""
         ...
 
     async def rescue(self, limit: int, *, now: UnixMs) -> int:

@@ -1,0 +1,68 @@
+"""Cancelling messages: which ones, and each of them (rules 6 and 7 of section 3.15)."""
+
+from collections.abc import Sequence as Items
+
+import apsw
+
+from relaypost.domain.filters import Filter
+from relaypost.domain.lifecycle import TERMINAL
+from relaypost.domain.logs import LogState, NewLogEntry
+from relaypost.domain.messages import State
+from relaypost.domain.sequences import first_after, sequence
+from relaypost.domain.types import MessageId, ProjectId, UnixMs
+from relaypost.store.sqlite import settlements
+from relaypost.store.sqlite.database import Transaction
+from relaypost.store.sqlite.filters import on_envelopes
+
+LIVE = """
+SELECT m.id FROM (
+    SELECT project_id, id FROM messages WHERE state = 0 AND parked_at IS NULL
+    UNION ALL SELECT project_id, id FROM messages WHERE parked_at IS NOT NULL
+    UNION ALL SELECT project_id, id FROM messages WHERE state = 1 AND cancel_requested = 0
+) m JOIN envelopes e ON e.id = m.id
+WHERE m.project_id = ? AND {conditions} ORDER BY m.id LIMIT ?
+"""
+
+STATE = "SELECT state, cancel_requested FROM messages WHERE project_id = ? AND id = ?"
+
+END_WAITING = """
+UPDATE messages SET state = ?, parked_at = NULL, ended = ? WHERE project_id = ? AND id = ?
+"""
+
+REQUEST = "UPDATE messages SET cancel_requested = 1 WHERE project_id = ? AND id = ?"
+
+UNLIMITED = -1
+
+
+def matching(
+    connection: apsw.Connection, project: ProjectId, which: Filter, *, oldest: int | None
+) -> list[MessageId]:
+    conditions = on_envelopes(which)
+    if which.from_date is not None:
+        conditions.add("m.id >= ?", sequence(which.from_date))
+    if which.to_date is not None:
+        conditions.add("m.id < ?", first_after(which.to_date))
+    query = LIVE.format(conditions=conditions.text)
+    limit = UNLIMITED if oldest is None else oldest
+    rows = connection.execute(query, (project, *conditions.values, limit)).fetchall()
+    return [MessageId(id) for (id,) in rows]
+
+
+def cancel(
+    transaction: Transaction, project: ProjectId, ids: Items[MessageId], *, now: UnixMs
+) -> list[bool]:
+    return [_cancel(transaction, project, id, now) for id in ids]
+
+
+def _cancel(transaction: Transaction, project: ProjectId, id: MessageId, now: UnixMs) -> bool:
+    rows = transaction.execute(STATE, (project, id)).fetchall()
+    if not rows or rows[0][1] or State(rows[0][0]) in TERMINAL:
+        return False
+    entry = NewLogEntry(state=LogState.CANCEL_REQUESTED)
+    settlements.log(transaction, project, id, transaction.take_sequence(now), entry)
+    if State(rows[0][0]) is State.ACTIVE:
+        transaction.execute(REQUEST, (project, id))
+    else:
+        ended = transaction.take_sequence(now)
+        transaction.execute(END_WAITING, (int(State.CANCELED), ended, project, id))
+    return True

@@ -1,0 +1,110 @@
+"""Opening SQLite: pragmas, the lock against a second server, migrations."""
+
+import fcntl
+import os
+from importlib import resources
+from typing import Any
+
+import apsw
+
+from relaypost.domain.errors import StoreUnavailable
+from relaypost.domain.types import Sequence
+from relaypost.domain.urls import host_of, path_of
+
+CACHE_KIB = 65536
+
+
+def open_writer(path: str | None) -> apsw.Connection:
+    """The one connection that writes; `None` is a database in memory.
+
+    Raises:
+        StoreUnavailable: the file can't be opened, is no database, or was made by a newer version.
+    """
+    try:
+        connection = apsw.Connection(path or ":memory:")
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            f"cache_size = -{CACHE_KIB}",
+            "temp_store = MEMORY",
+            "foreign_keys = ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        migrate(connection)
+    except apsw.Error as error:
+        raise StoreUnavailable(f"can't open the database {path}: {error}") from error
+    _add_functions(connection)
+    return connection
+
+
+def open_reader(path: str) -> apsw.Connection:
+    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+    connection.set_busy_timeout(5000)
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB // 4}").fetchall()
+    _add_functions(connection)
+    return connection
+
+
+def lock_file(path: str) -> int:
+    """Hold the database for this process; answers the file descriptor that holds it.
+
+    The lock is a file beside the database: closing a descriptor of the database itself would
+    release SQLite's own locks.
+    """
+    try:
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreUnavailable(f"can't open the database {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise StoreUnavailable(f"another relaypost is using the database {path}") from None
+    return descriptor
+
+
+def migrate(connection: apsw.Connection) -> None:
+    """Bring the schema up to this version, each step in a transaction of its own."""
+    steps = _steps()
+    done = int(_one(connection, "PRAGMA user_version"))
+    if done > len(steps):
+        raise StoreUnavailable(
+            f"the database has schema {done}, this relaypost knows {len(steps)}: use a newer one"
+        )
+    for number in range(done, len(steps)):
+        with connection:
+            connection.execute(steps[number]).fetchall()
+            connection.execute(f"PRAGMA user_version = {number + 1}").fetchall()
+
+
+def newest_sequence(connection: apsw.Connection) -> Sequence:
+    """The largest sequence number that is stored; later ones follow it."""
+    found = [_one(connection, "SELECT max(id) FROM envelopes")]
+    for (project,) in connection.execute("SELECT id FROM projects").fetchall():
+        found += connection.execute(NEWEST, {"project": project}).fetchall()[0]
+    return Sequence(max((number or 0) for number in found))
+
+
+NEWEST = """
+SELECT (SELECT max(ended) FROM messages WHERE project_id = :project AND ended IS NOT NULL),
+       (SELECT max(sequence) FROM log_entries WHERE project_id = :project),
+       (SELECT max(id) FROM dead_letters WHERE project_id = :project)
+"""
+
+
+def _steps() -> list[str]:
+    files = resources.files("relaypost.store.sqlite.migrations").iterdir()
+    return [
+        file.read_text("utf-8")
+        for file in sorted(files, key=lambda file: file.name)
+        if file.name.endswith(".sql")
+    ]
+
+
+def _one(connection: apsw.Connection, query: str) -> Any:
+    return connection.execute(query).fetchall()[0][0]
+
+
+def _add_functions(connection: apsw.Connection) -> None:
+    connection.create_scalar_function("url_host", host_of, 1, deterministic=True)
+    connection.create_scalar_function("url_path", path_of, 1, deterministic=True)

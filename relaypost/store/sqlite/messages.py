@@ -1,0 +1,253 @@
+"""Messages: accept, claim, get. What ends an attempt is in `settlements`."""
+
+from collections.abc import Iterator
+from collections.abc import Sequence as Items
+from typing import Any
+
+import apsw
+import msgspec
+
+from relaypost.domain.gates import GateKind, gate_id
+from relaypost.domain.messages import (
+    Deduplication,
+    Message,
+    NewMessage,
+    Publication,
+    Published,
+    State,
+)
+from relaypost.domain.sequences import time_of
+from relaypost.domain.types import GateId, MessageId, ProjectId, UnixMs
+from relaypost.domain.urls import host_of
+from relaypost.store.base import Accepted, Claim, Claimed
+from relaypost.store.sqlite import envelopes
+from relaypost.store.sqlite.database import Transaction
+
+MAX_EXAMINED = 1000
+"""How many due messages one claim looks at: parking a long backlog must not hold up other writers."""
+
+INSERT = """
+INSERT INTO messages
+    (project_id, id, state, due_at, host_gate, parked_at, lease_id, claimed_on_arrival)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+DUE = """
+SELECT project_id, id, host_gate, retried, due_at FROM messages
+WHERE state = 0 AND parked_at IS NULL AND due_at <= ?
+ORDER BY due_at, id LIMIT ?
+"""
+
+NEXT_DUE = "SELECT min(due_at) FROM messages WHERE state = 0 AND parked_at IS NULL"
+
+PARKED = """
+SELECT project_id, id, host_gate, retried, due_at FROM messages
+WHERE parked_at = ? ORDER BY due_at, id LIMIT ?
+"""
+
+PARK = "UPDATE messages SET parked_at = ? WHERE project_id = ? AND id = ?"
+
+ACTIVATE = """
+UPDATE messages SET state = 1, parked_at = NULL, lease_id = ? WHERE project_id = ? AND id = ?
+"""
+
+LOG_ACTIVE = "INSERT INTO log_entries (project_id, sequence, message_id, state) VALUES (?, ?, ?, 1)"
+
+ENVELOPE = f"SELECT {envelopes.COLUMNS} FROM envelopes e WHERE e.id = ?"
+
+GET = f"""
+SELECT {envelopes.MESSAGE_COLUMNS} FROM messages m JOIN envelopes e ON e.id = m.id
+WHERE m.project_id = ? AND m.id = ?
+"""
+
+ENDED = "SELECT ended FROM messages WHERE project_id = ? AND id = ?"
+
+FIND_DUPLICATE = """
+SELECT published FROM deduplications WHERE project_id = ? AND key = ? AND expires_at > ?
+"""
+
+REMEMBER = """
+INSERT OR REPLACE INTO deduplications (project_id, key, expires_at, published) VALUES (?, ?, ?, ?)
+"""
+
+_PublishedMessages = tuple[tuple[MessageId, str], ...]
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(tuple[tuple[int, str], ...]).decode
+
+
+class Room:
+    """What is left of a claim while its transaction goes on."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.lease = claim.lease
+        self._messages = claim.limit
+        self._bytes = claim.bytes
+
+    def __bool__(self) -> bool:
+        return self._messages > 0 and self._bytes > 0
+
+    def take(self, body: bytes) -> None:
+        self._messages -= 1
+        self._bytes -= len(body)
+
+
+def add(
+    transaction: Transaction, publications: Items[Publication], *, claim: Claim | None, now: UnixMs
+) -> Accepted:
+    room = Room(claim) if claim else None
+    accepted = Accepted([], [])
+    for publication in publications:
+        accepted.published.append(_publish(transaction, publication, room, accepted.claimed, now))
+    return accepted
+
+
+def _publish(
+    transaction: Transaction,
+    publication: Publication,
+    room: Room | None,
+    claimed: list[Message],
+    now: UnixMs,
+) -> Published:
+    project = publication.messages[0].project_id
+    deduplication = publication.deduplication
+    if deduplication and (known := _find_duplicate(transaction, project, deduplication, now)):
+        return Published(messages=known, duplicate=True)
+    made = [insert(transaction, new, room=room, now=now) for new in publication.messages]
+    claimed += [message for message in made if message.state is State.ACTIVE]
+    published = tuple((message.id, message.envelope.url) for message in made)
+    if deduplication:
+        _remember(transaction, project, deduplication, published, now)
+    return Published(messages=published)
+
+
+def insert(
+    transaction: Transaction, new: NewMessage, *, room: Room | None, now: UnixMs
+) -> Message:
+    """Store one message: ACTIVE if it is due, `room` is left and its gates are open; else WAITING."""
+    id = MessageId(transaction.take_sequence(now))
+    created_at = time_of(id)
+    not_before = UnixMs(max(created_at, new.not_before or created_at + new.delay_ms))
+    host = gate_id(GateKind.HOST, new.project_id, host_of(new.envelope.url))
+    state, parked_at, lease = State.WAITING, None, None
+    if room and not_before == created_at:
+        parked_at = transaction.gates.admit(new.project_id, host)
+        if parked_at is None:
+            state, lease = State.ACTIVE, room.lease
+            room.take(new.envelope.body)
+            transaction.take_sequence(now)
+        else:
+            transaction.gates.park(new.project_id, parked_at)
+    active = state is State.ACTIVE
+    transaction.execute(
+        INSERT, (new.project_id, id, int(state), not_before, host, parked_at, lease, active)
+    )
+    transaction.execute(
+        envelopes.INSERT, envelopes.to_row(id, new.envelope, not_before=not_before)
+    )
+    return Message(
+        id=id,
+        project_id=new.project_id,
+        envelope=new.envelope,
+        state=state,
+        not_before=not_before,
+        due_at=not_before,
+    )
+
+
+def claim(transaction: Transaction, claim: Claim, *, now: UnixMs) -> Claimed:
+    room = Room(claim)
+    messages: list[Message] = []
+    examined = 0
+    due = transaction.execute(DUE, (now, MAX_EXAMINED)).fetchall()
+    for row in due:
+        if not room:
+            break
+        examined += 1
+        if (message := _start(transaction, row, room, now)) is not None:
+            messages.append(message)
+    if examined < len(due) or len(due) == MAX_EXAMINED:
+        return Claimed(messages, more=True, next_due_at=None)
+    return Claimed(messages, more=False, next_due_at=next_due_at(transaction.connection))
+
+
+def release(
+    transaction: Transaction, gate: GateId, room: Room, now: UnixMs
+) -> Iterator[Message]:
+    """Let go as many messages parked at a gate as it has room for, oldest first.
+
+    One that meets another closed gate is parked there; one for which the node has no slot left
+    waits among the due messages.
+    """
+    wanted = transaction.gates.room(gate)
+    if wanted <= 0:
+        return
+    rows = transaction.execute(PARKED, (gate, wanted)).fetchall()
+    if len(rows) < wanted:
+        del transaction.gates.backlogs[gate]
+    for row in rows:
+        if not room:
+            transaction.execute(PARK, (None, row[0], row[1]))
+        elif (message := _start(transaction, row, room, now)) is not None:
+            yield message
+
+
+def _start(
+    transaction: Transaction, row: tuple[Any, ...], room: Room, now: UnixMs
+) -> Message | None:
+    """Begin an attempt of a waiting message, or park it at the gate that is closed."""
+    project, id, host, retried, due_at = row
+    closed = transaction.gates.admit(project, host)
+    if closed is not None:
+        transaction.gates.park(project, closed)
+        transaction.execute(PARK, (closed, project, id))
+        return None
+    transaction.execute(ACTIVATE, (room.lease, project, id))
+    transaction.execute(LOG_ACTIVE, (project, transaction.take_sequence(now), id))
+    envelope = transaction.execute(ENVELOPE, (id,)).fetchall()[0]
+    room.take(envelope[-1])
+    return Message(
+        id=id,
+        project_id=project,
+        envelope=envelopes.from_row(envelope[1:]),
+        state=State.ACTIVE,
+        not_before=envelope[0],
+        due_at=due_at,
+        retried=retried,
+    )
+
+
+def next_due_at(connection: apsw.Connection) -> UnixMs | None:
+    found: UnixMs | None = connection.execute(NEXT_DUE).fetchall()[0][0]
+    return found
+
+
+def get(
+    connection: apsw.Connection, project: ProjectId, ids: Items[MessageId]
+) -> list[Message]:
+    found = (connection.execute(GET, (project, id)).fetchall() for id in ids)
+    return [envelopes.message_from_row(rows[0]) for rows in found if rows]
+
+
+def ended_at(
+    connection: apsw.Connection, project: ProjectId, message: MessageId
+) -> UnixMs | None:
+    rows = connection.execute(ENDED, (project, message)).fetchall()
+    return time_of(rows[0][0]) if rows and rows[0][0] is not None else None
+
+
+def _find_duplicate(
+    transaction: Transaction, project: ProjectId, deduplication: Deduplication, now: UnixMs
+) -> _PublishedMessages | None:
+    rows = transaction.execute(FIND_DUPLICATE, (project, deduplication.key, now)).fetchall()
+    return _unpack(rows[0][0]) if rows else None  # type: ignore[return-value]  # int is MessageId
+
+
+def _remember(
+    transaction: Transaction,
+    project: ProjectId,
+    deduplication: Deduplication,
+    published: _PublishedMessages,
+    now: UnixMs,
+) -> None:
+    expires_at = now + deduplication.window_ms
+    transaction.execute(REMEMBER, (project, deduplication.key, expires_at, _pack(published)))

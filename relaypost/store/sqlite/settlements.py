@@ -1,0 +1,157 @@
+"""The end of an attempt: one settlement is everything that its outcome changes, or nothing."""
+
+from collections.abc import Sequence as Items
+
+from relaypost.domain.lifecycle import TERMINAL, Settlement, Transition
+from relaypost.domain.logs import NewLogEntry
+from relaypost.domain.messages import Message, State
+from relaypost.domain.types import GateId, LeaseId, MessageId, ProjectId, Sequence, UnixMs
+from relaypost.store.base import Claim, Settled
+from relaypost.store.sqlite import messages
+from relaypost.store.sqlite.database import Transaction
+from relaypost.store.sqlite.envelopes import pack_headers
+
+END = """
+UPDATE messages SET state = ?, lease_id = NULL, ended = ?, response_status = ?, dead_letter_id = ?
+WHERE project_id = ? AND id = ? AND state = 1 AND lease_id = ? AND cancel_requested <= ?
+RETURNING host_gate
+"""
+
+PUT_OFF = """
+UPDATE messages SET state = 0, lease_id = NULL, retried = ?, due_at = ?
+WHERE project_id = ? AND id = ? AND state = 1 AND lease_id = ? AND cancel_requested = 0
+RETURNING host_gate
+"""
+
+LOG = """
+INSERT INTO log_entries (project_id, sequence, message_id, state, next_delivery_at, error,
+                         response_status, response_headers, response_body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+BURY = """
+INSERT INTO dead_letters (project_id, id, message_id, response_status, response_headers,
+                          response_body)
+VALUES (?, ?, ?, ?, ?, ?)
+"""
+
+
+def settle(
+    transaction: Transaction, settlements: Items[Settlement], *, claim: Claim, now: UnixMs
+) -> Settled:
+    room = messages.Room(claim)
+    applied: list[bool] = []
+    claimed: list[Message] = []
+    opened: dict[GateId, None] = {}
+    due: list[UnixMs] = []
+    for settlement in settlements:
+        done = _apply(transaction, settlement, claim.lease, now)
+        applied.append(done is not None)
+        if done is None:
+            continue
+        transition, host = done
+        project = settlement.message.project_id
+        gates = transaction.gates.leave(project, host, reached=settlement.reached)
+        opened.update(dict.fromkeys(gates))
+        if transition.state is State.WAITING:
+            due.append(transition.due_at)
+        if transition is settlement.transition:
+            made = _follow(transaction, settlement, room, now)
+            claimed += [message for message in made if message.state is State.ACTIVE]
+            due += [message.due_at for message in made if message.state is State.WAITING]
+    for gate in opened:
+        claimed += messages.release(transaction, gate, room, now)
+    return Settled(applied, claimed, min(due, default=None))
+
+
+def _apply(
+    transaction: Transaction, settlement: Settlement, lease: LeaseId, now: UnixMs
+) -> tuple[Transition, GateId] | None:
+    """Write the transition that fits; `None` when the lease was lost."""
+    message, canceled = settlement.message, settlement.if_canceled
+    choices = [(settlement.transition, canceled is None)]
+    if canceled is not None:
+        choices.append((canceled, True))
+    for transition, even_if_canceled in choices:
+        host = _move(transaction, settlement, transition, lease, now, even_if_canceled)
+        if host is not None:
+            return transition, host
+    return None
+
+
+def _move(
+    transaction: Transaction,
+    settlement: Settlement,
+    transition: Transition,
+    lease: LeaseId,
+    now: UnixMs,
+    even_if_canceled: bool,
+) -> GateId | None:
+    project, id = settlement.message.project_id, settlement.message.id
+    numbered = [(transaction.take_sequence(now), entry) for entry in transition.entries]
+    if transition.state in TERMINAL:
+        buried = settlement.dead_letter_id if transition.state is State.FAILED else None
+        ended = transaction.take_sequence(now)
+        changes = (int(transition.state), ended, transition.response_status, buried)
+        rows = transaction.execute(END, (*changes, project, id, lease, even_if_canceled)).fetchall()
+    else:
+        changed = (transition.retried, transition.due_at)
+        rows = transaction.execute(PUT_OFF, (*changed, project, id, lease)).fetchall()
+    if not rows:
+        return None
+    for sequence, entry in numbered:
+        log(transaction, project, id, sequence, entry)
+    return GateId(rows[0][0])
+
+
+def _follow(
+    transaction: Transaction, settlement: Settlement, room: messages.Room, now: UnixMs
+) -> list[Message]:
+    """Write the dead letter and the callbacks; answers the callback messages."""
+    if settlement.dead_letter_id is not None:
+        _bury(transaction, settlement)
+    return [
+        messages.insert(transaction, callback, room=room, now=now)
+        for callback in settlement.callbacks
+    ]
+
+
+def _bury(transaction: Transaction, settlement: Settlement) -> None:
+    response = settlement.transition.last_response
+    assert response is not None
+    message = settlement.message
+    transaction.execute(
+        BURY,
+        (
+            message.project_id,
+            settlement.dead_letter_id,
+            message.id,
+            response.status,
+            pack_headers(response.headers),
+            response.body,
+        ),
+    )
+
+
+def log(
+    transaction: Transaction,
+    project: ProjectId,
+    message: MessageId,
+    sequence: Sequence,
+    entry: NewLogEntry,
+) -> None:
+    headers = None if entry.response_headers is None else pack_headers(entry.response_headers)
+    transaction.execute(
+        LOG,
+        (
+            project,
+            sequence,
+            message,
+            int(entry.state),
+            entry.next_delivery_at,
+            entry.error,
+            entry.response_status,
+            headers,
+            entry.response_body,
+        ),
+    )

@@ -1,0 +1,217 @@
+"""The SQLite store: each noun's protocol, spoken as units of work on one database."""
+
+import os
+from collections.abc import Sequence as Items
+
+from relaypost.domain.dead_letters import DeadLetter
+from relaypost.domain.filters import Filter, Page
+from relaypost.domain.gates import Capacity
+from relaypost.domain.lifecycle import Settlement
+from relaypost.domain.logs import LogEntry
+from relaypost.domain.messages import Message, NewMessage, Publication
+from relaypost.domain.projects import Project, SigningKeys, Token
+from relaypost.domain.sequences import time_of
+from relaypost.domain.types import DeadLetterId, LeaseId, MessageId, ProjectId, UnixMs
+from relaypost.store.base import Accepted, Claim, Claimed, Listing, Retention, Settled
+from relaypost.store.sqlite import (
+    cancellations,
+    dead_letters,
+    grouped_logs,
+    leases,
+    logs,
+    messages,
+    projects,
+    settlements,
+    upkeep,
+)
+from relaypost.store.sqlite.connection import lock_file, newest_sequence, open_writer
+from relaypost.store.sqlite.database import Database
+
+
+class SqliteMessages:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(
+        self, publications: Items[Publication], *, claim: Claim | None, now: UnixMs
+    ) -> Accepted:
+        return await self._database.write(
+            lambda transaction: messages.add(transaction, publications, claim=claim, now=now)
+        )
+
+    async def claim(self, claim: Claim, *, now: UnixMs) -> Claimed:
+        return await self._database.write(
+            lambda transaction: messages.claim(transaction, claim, now=now)
+        )
+
+    async def settle(
+        self, settlements_: Items[Settlement], *, claim: Claim, now: UnixMs
+    ) -> Settled:
+        return await self._database.write(
+            lambda transaction: settlements.settle(transaction, settlements_, claim=claim, now=now)
+        )
+
+    async def take_lease(self, *, until: UnixMs) -> LeaseId:
+        return await self._database.write(
+            lambda transaction: leases.take(transaction, until=until)
+        )
+
+    async def renew(self, lease: LeaseId, *, until: UnixMs, now: UnixMs) -> bool:
+        return await self._database.write(
+            lambda transaction: leases.renew(transaction, lease, until=until, now=now)
+        )
+
+    async def rescue(self, limit: int, *, now: UnixMs) -> int:
+        return await self._database.write(
+            lambda transaction: leases.rescue(transaction, limit, now=now)
+        )
+
+    async def get(self, project: ProjectId, ids: Items[MessageId]) -> list[Message]:
+        return await self._database.read(
+            lambda connection: messages.get(connection, project, ids)
+        )
+
+    async def ended_at(self, project: ProjectId, message: MessageId) -> UnixMs | None:
+        return await self._database.read(
+            lambda connection: messages.ended_at(connection, project, message)
+        )
+
+    async def matching(
+        self, project: ProjectId, which: Filter, *, oldest: int | None
+    ) -> list[MessageId]:
+        return await self._database.read(
+            lambda connection: cancellations.matching(connection, project, which, oldest=oldest)
+        )
+
+    async def cancel(
+        self, project: ProjectId, ids: Items[MessageId], *, now: UnixMs
+    ) -> list[bool]:
+        return await self._database.write(
+            lambda transaction: cancellations.cancel(transaction, project, ids, now=now)
+        )
+
+
+class SqliteLogs:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list(
+        self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
+    ) -> Listing[LogEntry]:
+        return await self._database.read(
+            lambda connection: logs.list_entries(connection, project, which, page, since=since)
+        )
+
+    async def list_messages(
+        self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
+    ) -> Listing[list[LogEntry]]:
+        return await self._database.read(
+            lambda connection: grouped_logs.list_messages(
+                connection, project, which, page, since=since
+            )
+        )
+
+
+class SqliteDeadLetters:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list(
+        self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
+    ) -> Listing[DeadLetter]:
+        return await self._database.read(
+            lambda connection: dead_letters.list_dead_letters(
+                connection, project, which, page, since=since
+            )
+        )
+
+    async def delete(
+        self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
+    ) -> Listing[DeadLetterId]:
+        return await self._database.write(
+            lambda transaction: dead_letters.delete(
+                transaction, project, which, page, since=since
+            )
+        )
+
+    async def replace(
+        self,
+        project: ProjectId,
+        replacements: Items[tuple[DeadLetterId, NewMessage]],
+        *,
+        claim: Claim | None,
+        now: UnixMs,
+    ) -> Accepted:
+        return await self._database.write(
+            lambda transaction: dead_letters.replace(
+                transaction, project, replacements, claim=claim, now=now
+            )
+        )
+
+
+class SqliteProjects:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list(self) -> list[Project]:
+        return await self._database.read(projects.list_projects)
+
+    async def tokens(self) -> list[Token]:
+        return await self._database.read(projects.list_tokens)
+
+    async def add(self, project: Project, tokens: Items[Token]) -> bool:
+        return await self._database.write(
+            lambda transaction: projects.add(transaction, project, tokens)
+        )
+
+    async def set_keys(
+        self, project: ProjectId, keys: SigningKeys, *, was: SigningKeys, now: UnixMs
+    ) -> bool:
+        return await self._database.write(
+            lambda transaction: projects.set_keys(transaction, project, keys, was=was, now=now)
+        )
+
+    async def set_tokens(self, project: ProjectId, tokens: Items[Token]) -> None:
+        await self._database.write(
+            lambda transaction: projects.set_tokens(transaction, project, tokens)
+        )
+
+
+class SqliteUpkeep:
+    def __init__(self, database: Database, lock: int | None) -> None:
+        self._database = database
+        self._lock = lock
+
+    async def prune(self, limit: int, *, retention: Retention) -> int:
+        return await self._database.write(
+            lambda transaction: upkeep.prune(transaction, limit, retention=retention)
+        )
+
+    async def newest_time(self) -> UnixMs:
+        newest = await self._database.read(newest_sequence)
+        return time_of(newest)
+
+    async def ping(self) -> None:
+        await self._database.write(lambda transaction: transaction.execute("SELECT 1").fetchall())
+
+    async def close(self) -> None:
+        await self._database.close()
+        if self._lock is not None:
+            os.close(self._lock)
+
+
+class SqliteStore:
+    """All nouns over one file, or over a database in memory when `path` is `None`."""
+
+    def __init__(
+        self, path: str | None, *, capacity: Capacity | None = None, inline: bool = False
+    ) -> None:
+        lock = None if path is None else lock_file(path)
+        database = Database(
+            open_writer(path), path=path, capacity=capacity or Capacity(), inline=inline
+        )
+        self.messages = SqliteMessages(database)
+        self.logs = SqliteLogs(database)
+        self.dead_letters = SqliteDeadLetters(database)
+        self.projects = SqliteProjects(database)
+        self.upkeep = SqliteUpkeep(database, lock)

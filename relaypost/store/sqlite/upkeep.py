@@ -1,0 +1,91 @@
+"""Retention: forget what has expired, a bounded number of rows in each transaction."""
+
+from relaypost.domain.sequences import sequence
+from relaypost.domain.types import ProjectId
+from relaypost.store.base import Retention
+from relaypost.store.sqlite import dead_letters
+from relaypost.store.sqlite.database import Transaction
+
+PROJECTS = "SELECT id FROM projects"
+
+ENDED = """
+SELECT id FROM messages WHERE project_id = ? AND ended IS NOT NULL AND ended < ?
+ORDER BY ended LIMIT ?
+"""
+
+FORGET_MESSAGE = "DELETE FROM messages WHERE project_id = ? AND id = ?"
+
+FORGET_ENTRIES_OF = "DELETE FROM log_entries WHERE message_id = ?"
+
+FORGET_ENVELOPE = """
+DELETE FROM envelopes WHERE id = ?
+AND NOT EXISTS (SELECT 1 FROM dead_letters WHERE message_id = envelopes.id)
+"""
+
+OLD_ENTRIES = """
+SELECT sequence FROM log_entries WHERE project_id = ? AND sequence < ? ORDER BY sequence LIMIT ?
+"""
+
+FORGET_ENTRY = "DELETE FROM log_entries WHERE project_id = ? AND sequence = ?"
+
+OLD_DEAD_LETTERS = """
+SELECT id FROM dead_letters WHERE project_id = ? AND id < ? ORDER BY id LIMIT ?
+"""
+
+OLD_DEDUPLICATIONS = """
+SELECT project_id, key FROM deduplications WHERE expires_at <= ? ORDER BY expires_at LIMIT ?
+"""
+
+FORGET_DEDUPLICATION = "DELETE FROM deduplications WHERE project_id = ? AND key = ?"
+
+
+def prune(transaction: Transaction, limit: int, *, retention: Retention) -> int:
+    pruned = _prune_deduplications(transaction, limit, retention)
+    for (project,) in transaction.execute(PROJECTS).fetchall():
+        pruned += _prune_messages(transaction, limit, project, retention)
+        pruned += _prune_entries(transaction, limit, project, retention)
+        pruned += _prune_dead_letters(transaction, limit, project, retention)
+        if pruned >= limit:
+            break
+    return pruned
+
+
+def _prune_messages(
+    transaction: Transaction, limit: int, project: ProjectId, retention: Retention
+) -> int:
+    """The terminal entry is the last one of a message: with it the whole message has expired."""
+    horizon = sequence(retention.logs_before)
+    rows = transaction.execute(ENDED, (project, horizon, limit)).fetchall()
+    for (id,) in rows:
+        transaction.execute(FORGET_ENTRIES_OF, (id,))
+        transaction.execute(FORGET_MESSAGE, (project, id))
+        transaction.execute(FORGET_ENVELOPE, (id,))
+    return len(rows)
+
+
+def _prune_entries(
+    transaction: Transaction, limit: int, project: ProjectId, retention: Retention
+) -> int:
+    """Entries of messages that still live."""
+    horizon = sequence(retention.logs_before)
+    rows = transaction.execute(OLD_ENTRIES, (project, horizon, limit)).fetchall()
+    for (number,) in rows:
+        transaction.execute(FORGET_ENTRY, (project, number))
+    return len(rows)
+
+
+def _prune_dead_letters(
+    transaction: Transaction, limit: int, project: ProjectId, retention: Retention
+) -> int:
+    horizon = sequence(retention.dead_letters_before)
+    rows = transaction.execute(OLD_DEAD_LETTERS, (project, horizon, limit)).fetchall()
+    for (id,) in rows:
+        dead_letters.take(transaction, project, id)
+    return len(rows)
+
+
+def _prune_deduplications(transaction: Transaction, limit: int, retention: Retention) -> int:
+    rows = transaction.execute(OLD_DEDUPLICATIONS, (retention.now, limit)).fetchall()
+    for project, key in rows:
+        transaction.execute(FORGET_DEDUPLICATION, (project, key))
+    return len(rows)
