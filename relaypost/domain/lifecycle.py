@@ -163,9 +163,7 @@ def _error_entry(
     outcome: Outcome, *, error: str, next_delivery_at: UnixMs | None = None
 ) -> NewLogEntry:
     if isinstance(outcome, NotReached):
-        return NewLogEntry(
-            state=LogState.ERROR, next_delivery_at=next_delivery_at, error=error
-        )
+        return NewLogEntry(state=LogState.ERROR, next_delivery_at=next_delivery_at, error=error)
     return NewLogEntry(
         state=LogState.ERROR,
         next_delivery_at=next_delivery_at,
