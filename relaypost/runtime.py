@@ -14,7 +14,7 @@ _POOL_BYTES = 4096
 
 
 class Clock(Protocol):
-    """Server time (section 1.5): what is stored and compared comes from `now`, which never goes back."""
+    """Server time (section 1.5), for all that is stored and compared; it never goes back."""
 
     def now(self) -> UnixMs: ...
 
@@ -54,7 +54,7 @@ class SystemClock:
 
 
 class Ids:
-    """Random texts that nobody can guess, from a pool of random bytes (one system call for many ids)."""
+    """Random texts that nobody can guess, from a pool of random bytes: one system call for many."""
 
     def __init__(self) -> None:
         self._pool = b""

@@ -1,4 +1,4 @@
-"""Filters of the read and steer routes (section 6.1): values of one field are OR-ed, fields AND-ed."""
+"""Filters of the read and steer routes (section 6.1): OR within a field, AND between fields."""
 
 from dataclasses import dataclass
 

@@ -1,8 +1,8 @@
 """Gates: what a message must pass before an attempt.
 
-A gate is named by a 64-bit hash, so that none has to be looked up or interned. A message that meets
-a closed gate is parked at it and is not looked at again until the gate has room. It holds no slot of
-one gate while it waits at another: slots of all its gates are taken together, or none.
+A gate is named by a 64-bit hash, so that none has to be looked up or interned. A message that
+meets a closed gate is parked at it and is not looked at again until the gate has room. It holds no
+slot of one gate while it waits at another: slots of all its gates are taken together, or none.
 """
 
 import enum
@@ -20,7 +20,7 @@ class GateKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """How many attempts may be open at once: of this node, of a project, and to one host of a project."""
+    """How many attempts may be open at once: of this node, of a project, to a host of a project."""
 
     node: int = 4096
     project: int = 1000
@@ -43,7 +43,7 @@ def crowding(open_attempts: int, capacity: Capacity) -> int:
 
 
 def host_limit(crowded: int, capacity: Capacity) -> int:
-    """The slots that one host may hold: all of its own while there is plenty, few when the node fills.
+    """The slots that one host may hold: all its own while there is plenty, few when the node fills.
 
     The cube makes room quickly: at half of the node's capacity an eighth, at seven eighths one in
     five hundred, so that a few hosts that never answer cannot take every slot of the others.
@@ -53,9 +53,10 @@ def host_limit(crowded: int, capacity: Capacity) -> int:
 
 
 def allowance_after(allowance: int, *, reached: bool, capacity: Capacity) -> int:
-    """The slots of a host after an attempt: halved when nothing answered, doubled when something did.
+    """The slots of a host after an attempt: halved when nothing answered, else doubled.
 
-    A destination that is down is so tried by one attempt at a time, and costs its neighbours nothing.
+    A destination that is down is so tried by one attempt at a time, and costs its neighbours
+    nothing.
     """
     if reached:
         return min(capacity.host, allowance * 2)

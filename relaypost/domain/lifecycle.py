@@ -100,7 +100,7 @@ def settle(message: Message, outcome: Outcome, hints: Hints, *, now: UnixMs) -> 
 
 
 def settle_canceled(message: Message, outcome: Outcome) -> Transition | None:
-    """What applies instead when a cancel was asked for meanwhile: rule 9; rule 8 changes nothing."""
+    """What applies instead when a cancel was asked for meanwhile (rule 9; rule 8 is no change)."""
     if outcome.is_success:
         return None
     return Transition(
@@ -145,7 +145,7 @@ def _failed(message: Message, outcome: Outcome, *, error: str, max_retries: int)
 
 
 def last_response(outcome: Outcome) -> LastResponse:
-    """The answer as dead letters and callbacks show it: synthetic when there was none (section 3.8)."""
+    """The answer that dead letters and callbacks show, made up if there was none (section 3.8)."""
     if isinstance(outcome, Responded):
         return LastResponse(status=outcome.status, headers=outcome.headers, body=outcome.body)
     return LastResponse(status=outcome.status, body=outcome.error.encode())
@@ -163,9 +163,7 @@ def _error_entry(
     outcome: Outcome, *, error: str, next_delivery_at: UnixMs | None = None
 ) -> NewLogEntry:
     if isinstance(outcome, NotReached):
-        return NewLogEntry(
-            state=LogState.ERROR, next_delivery_at=next_delivery_at, error=error
-        )
+        return NewLogEntry(state=LogState.ERROR, next_delivery_at=next_delivery_at, error=error)
     return NewLogEntry(
         state=LogState.ERROR,
         next_delivery_at=next_delivery_at,

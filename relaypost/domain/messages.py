@@ -94,7 +94,8 @@ class Message:
 class NewMessage:
     """A message that is not yet accepted; it gets its id, and so its `created_at`, from the store.
 
-    `delay_ms` counts from the acceptance, `not_before` is an instant; with neither it is due at once.
+    `delay_ms` counts from the acceptance, `not_before` is an instant; with neither it is due at
+    once.
     """
 
     project_id: ProjectId
@@ -105,7 +106,10 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deduplication:
-    """Accept a publication only once for each key and window (1 to 33 bytes: kind, then id or hash)."""
+    """Accept a publication only once for each key and window.
+
+    A key has 1 to 33 bytes: its kind, then an id or a hash.
+    """
 
     key: bytes
     window_ms: int

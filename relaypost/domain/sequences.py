@@ -1,6 +1,6 @@
-"""Sequence numbers: 64-bit integers that order events by time and keep those of one millisecond apart.
+"""Sequence numbers: 64-bit integers that order events by time, within a millisecond too.
 
-    | 41 bits: milliseconds since 2024-01-01 UTC | 22 bits: counter within the millisecond |
+| 41 bits: milliseconds since 2024-01-01 UTC | 22 bits: counter within the millisecond |
 """
 
 from relaypost.domain.types import Sequence, UnixMs
@@ -16,7 +16,7 @@ def sequence(time: UnixMs, counter: int = 0) -> Sequence:
 
 
 def next_sequence(last: Sequence, now: UnixMs) -> Sequence:
-    """The number that follows `last` at the time `now`: the first of the millisecond, or one more."""
+    """The number that follows `last` at `now`: the first of the millisecond, or one more."""
     return Sequence(max(last + 1, sequence(now)))
 
 

@@ -1,0 +1,1 @@
+"""Tools of the repository. The package never imports them."""
