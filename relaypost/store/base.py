@@ -45,6 +45,8 @@ class Accepted:
     published: list[Published]
     claimed: list[Message]
     """Those of the new messages that are ACTIVE at once, held by the claim's lease."""
+    next_due_at: UnixMs | None
+    """The earliest due time of those that are WAITING and not parked."""
 
 
 @dataclass(frozen=True, slots=True)

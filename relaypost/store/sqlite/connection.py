@@ -13,6 +13,9 @@ from relaypost.domain.urls import host_of, path_of
 
 CACHE_KIB = 65536
 
+FORGET_LEASES = "DELETE FROM leases"
+"""Only one process uses a file: at its start every lease is one of a process that has ended."""
+
 
 def open_writer(path: str | None) -> apsw.Connection:
     """The one connection that writes; `None` is a database in memory.
@@ -31,6 +34,7 @@ def open_writer(path: str | None) -> apsw.Connection:
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         migrate(connection)
+        connection.execute(FORGET_LEASES).fetchall()
     except apsw.Error as error:
         raise StoreUnavailable(f"can't open the database {path}: {error}") from error
     _add_functions(connection)

@@ -61,17 +61,26 @@ def replace(
     claim: Claim | None,
     now: UnixMs,
 ) -> Accepted:
-    room = messages.Room(claim) if claim else None
-    accepted = Accepted([], [])
-    for id, new in replacements:
-        if not take(transaction, project, id):
-            accepted.published.append(Published(messages=()))
-            continue
-        message = messages.insert(transaction, new, room=room, now=now)
-        accepted.published.append(Published(messages=((message.id, message.envelope.url),)))
-        if message.state is State.ACTIVE:
-            accepted.claimed.append(message)
-    return accepted
+    arrivals = messages.Arrivals(messages.Room(claim) if claim else None)
+    published = [
+        _replace(transaction, project, id, new, arrivals, now=now) for id, new in replacements
+    ]
+    return Accepted(published, arrivals.claimed, arrivals.next_due_at)
+
+
+def _replace(
+    transaction: Transaction,
+    project: ProjectId,
+    id: DeadLetterId,
+    new: NewMessage,
+    arrivals: messages.Arrivals,
+    *,
+    now: UnixMs,
+) -> Published:
+    if not take(transaction, project, id):
+        return Published(messages=())
+    made = messages.insert(transaction, new, arrivals, now=now)
+    return Published(messages=((made, new.envelope.url),))
 
 
 def take(transaction: Transaction, project: ProjectId, id: DeadLetterId) -> bool:

@@ -73,6 +73,9 @@ class OpenGates:
         is_project = gate == gate_id(GateKind.PROJECT, project)
         self.backlogs[gate] = GateKind.PROJECT if is_project else GateKind.HOST
 
+    def forget_backlog(self, gate: GateId) -> None:
+        del self.backlogs[gate]
+
     def room(self, gate: GateId) -> int:
         """How many more attempts a gate with a backlog lets through."""
         if self.backlogs[gate] is GateKind.PROJECT:

@@ -1,7 +1,7 @@
 """Messages: accept, claim, get. What ends an attempt is in `settlements`."""
 
-from collections.abc import Iterator
 from collections.abc import Sequence as Items
+from dataclasses import dataclass, field
 from typing import Any
 
 import apsw
@@ -91,50 +91,64 @@ class Room:
         self._bytes -= len(body)
 
 
+@dataclass(slots=True)
+class Arrivals:
+    """What one transaction makes: the messages that start at once, and when the others fall due."""
+
+    room: Room | None
+    claimed: list[Message] = field(default_factory=list)
+    next_due_at: UnixMs | None = None
+
+    def note_due(self, due_at: UnixMs) -> None:
+        self.next_due_at = min(due_at, self.next_due_at or due_at)
+
+
 def add(
     transaction: Transaction, publications: Items[Publication], *, claim: Claim | None, now: UnixMs
 ) -> Accepted:
-    room = Room(claim) if claim else None
-    accepted = Accepted([], [])
-    for publication in publications:
-        accepted.published.append(_publish(transaction, publication, room, accepted.claimed, now))
-    return accepted
+    arrivals = Arrivals(Room(claim) if claim else None)
+    published = [_publish(transaction, asked, arrivals, now=now) for asked in publications]
+    return Accepted(published, arrivals.claimed, arrivals.next_due_at)
 
 
 def _publish(
-    transaction: Transaction,
-    publication: Publication,
-    room: Room | None,
-    claimed: list[Message],
-    now: UnixMs,
+    transaction: Transaction, publication: Publication, arrivals: Arrivals, *, now: UnixMs
 ) -> Published:
-    project = publication.messages[0].project_id
     deduplication = publication.deduplication
-    if deduplication and (known := _find_duplicate(transaction, project, deduplication, now)):
+    if deduplication is None:
+        return Published(messages=_insert_all(transaction, publication, arrivals, now))
+    project = publication.messages[0].project_id
+    known = _find_duplicate(transaction, project, deduplication, now)
+    if known is not None:
         return Published(messages=known, duplicate=True)
-    made = [insert(transaction, new, room=room, now=now) for new in publication.messages]
-    claimed += [message for message in made if message.state is State.ACTIVE]
-    published = tuple((message.id, message.envelope.url) for message in made)
-    if deduplication:
-        _remember(transaction, project, deduplication, published, now)
-    return Published(messages=published)
+    made = _insert_all(transaction, publication, arrivals, now)
+    _remember(transaction, project, deduplication, made, now)
+    return Published(messages=made)
+
+
+def _insert_all(
+    transaction: Transaction, publication: Publication, arrivals: Arrivals, now: UnixMs
+) -> _PublishedMessages:
+    return tuple(
+        (insert(transaction, new, arrivals, now=now), new.envelope.url)
+        for new in publication.messages
+    )
 
 
 def insert(
-    transaction: Transaction, new: NewMessage, *, room: Room | None, now: UnixMs
-) -> Message:
-    """Store one message: ACTIVE if it is due, `room` is left and its gates are open; else WAITING."""
+    transaction: Transaction, new: NewMessage, arrivals: Arrivals, *, now: UnixMs
+) -> MessageId:
+    """Store one message: ACTIVE if it is due, room is left and its gates are open; else WAITING."""
     id = MessageId(transaction.take_sequence(now))
     created_at = time_of(id)
     not_before = UnixMs(max(created_at, new.not_before or created_at + new.delay_ms))
     host = gate_id(GateKind.HOST, new.project_id, host_of(new.envelope.url))
     state, parked_at, lease = State.WAITING, None, None
+    room = arrivals.room
     if room and not_before == created_at:
         parked_at = transaction.gates.admit(new.project_id, host)
         if parked_at is None:
             state, lease = State.ACTIVE, room.lease
-            room.take(new.envelope.body)
-            transaction.take_sequence(now)
         else:
             transaction.gates.park(new.project_id, parked_at)
     active = state is State.ACTIVE
@@ -144,11 +158,21 @@ def insert(
     transaction.execute(
         envelopes.INSERT, envelopes.to_row(id, new.envelope, not_before=not_before)
     )
+    if room and active:
+        transaction.take_sequence(now)
+        room.take(new.envelope.body)
+        arrivals.claimed.append(_active(new, id, not_before))
+    elif parked_at is None:
+        arrivals.note_due(not_before)
+    return id
+
+
+def _active(new: NewMessage, id: MessageId, not_before: UnixMs) -> Message:
     return Message(
         id=id,
         project_id=new.project_id,
         envelope=new.envelope,
-        state=state,
+        state=State.ACTIVE,
         not_before=not_before,
         due_at=not_before,
     )
@@ -170,25 +194,24 @@ def claim(transaction: Transaction, claim: Claim, *, now: UnixMs) -> Claimed:
     return Claimed(messages, more=False, next_due_at=next_due_at(transaction.connection))
 
 
-def release(
-    transaction: Transaction, gate: GateId, room: Room, now: UnixMs
-) -> Iterator[Message]:
+def release(transaction: Transaction, gate: GateId, arrivals: Arrivals, now: UnixMs) -> None:
     """Let go as many messages parked at a gate as it has room for, oldest first.
 
     One that meets another closed gate is parked there; one for which the node has no slot left
     waits among the due messages.
     """
     wanted = transaction.gates.room(gate)
-    if wanted <= 0:
+    if not wanted:
         return
     rows = transaction.execute(PARKED, (gate, wanted)).fetchall()
     if len(rows) < wanted:
-        del transaction.gates.backlogs[gate]
+        transaction.gates.forget_backlog(gate)
     for row in rows:
-        if not room:
+        if not arrivals.room:
             transaction.execute(PARK, (None, row[0], row[1]))
-        elif (message := _start(transaction, row, room, now)) is not None:
-            yield message
+            arrivals.note_due(now)
+        elif (message := _start(transaction, row, arrivals.room, now)) is not None:
+            arrivals.claimed.append(message)
 
 
 def _start(

@@ -4,7 +4,7 @@ from collections.abc import Sequence as Items
 
 from relaypost.domain.lifecycle import TERMINAL, Settlement, Transition
 from relaypost.domain.logs import NewLogEntry
-from relaypost.domain.messages import Message, State
+from relaypost.domain.messages import State
 from relaypost.domain.types import GateId, LeaseId, MessageId, ProjectId, Sequence, UnixMs
 from relaypost.store.base import Claim, Settled
 from relaypost.store.sqlite import messages
@@ -39,11 +39,9 @@ VALUES (?, ?, ?, ?, ?, ?)
 def settle(
     transaction: Transaction, settlements: Items[Settlement], *, claim: Claim, now: UnixMs
 ) -> Settled:
-    room = messages.Room(claim)
+    arrivals = messages.Arrivals(messages.Room(claim))
     applied: list[bool] = []
-    claimed: list[Message] = []
     opened: dict[GateId, None] = {}
-    due: list[UnixMs] = []
     for settlement in settlements:
         done = _apply(transaction, settlement, claim.lease, now)
         applied.append(done is not None)
@@ -54,14 +52,12 @@ def settle(
         gates = transaction.gates.leave(project, host, reached=settlement.reached)
         opened.update(dict.fromkeys(gates))
         if transition.state is State.WAITING:
-            due.append(transition.due_at)
+            arrivals.note_due(transition.due_at)
         if transition is settlement.transition:
-            made = _follow(transaction, settlement, room, now)
-            claimed += [message for message in made if message.state is State.ACTIVE]
-            due += [message.due_at for message in made if message.state is State.WAITING]
+            _follow(transaction, settlement, arrivals, now)
     for gate in opened:
-        claimed += messages.release(transaction, gate, room, now)
-    return Settled(applied, claimed, min(due, default=None))
+        messages.release(transaction, gate, arrivals, now)
+    return Settled(applied, arrivals.claimed, arrivals.next_due_at)
 
 
 def _apply(
@@ -105,15 +101,16 @@ def _move(
 
 
 def _follow(
-    transaction: Transaction, settlement: Settlement, room: messages.Room, now: UnixMs
-) -> list[Message]:
-    """Write the dead letter and the callbacks; answers the callback messages."""
+    transaction: Transaction,
+    settlement: Settlement,
+    arrivals: messages.Arrivals,
+    now: UnixMs,
+) -> None:
+    """Write the dead letter and the callback messages."""
     if settlement.dead_letter_id is not None:
         _bury(transaction, settlement)
-    return [
-        messages.insert(transaction, callback, room=room, now=now)
-        for callback in settlement.callbacks
-    ]
+    for callback in settlement.callbacks:
+        messages.insert(transaction, callback, arrivals, now=now)
 
 
 def _bury(transaction: Transaction, settlement: Settlement) -> None:

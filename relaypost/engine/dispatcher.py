@@ -1,0 +1,110 @@
+"""Claims due messages for the free slots of this node and has each attempted.
+
+It sleeps until the next message falls due, a slot is given back while others wait, or a message
+arrives that is due earlier; it never polls.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from relaypost.domain.messages import Message
+from relaypost.domain.types import LeaseId, UnixMs
+from relaypost.engine.slots import Slots
+from relaypost.runtime import Clock
+from relaypost.store.base import Claim, Messages
+
+MAX_CLAIM = 256
+"""Messages of one claim: a transaction that others don't have to wait for long."""
+
+
+class Dispatcher:
+    def __init__(
+        self,
+        messages: Messages,
+        *,
+        clock: Clock,
+        slots: Slots,
+        attempt: Callable[[Message, LeaseId], None],
+    ) -> None:
+        self._messages = messages
+        self._clock = clock
+        self._slots = slots
+        self._attempt = attempt
+        self._lease: LeaseId | None = None
+        self._behind = True
+        """Whether messages are due that have not been claimed: new ones wait behind them."""
+        self._next_due_at: UnixMs | None = None
+        self._wake = asyncio.Event()
+
+    def hold(self, lease: LeaseId | None) -> None:
+        """Claim by this lease from now on; by none, nothing is claimed."""
+        self._lease = lease
+        self._wake.set()
+
+    def offer(self, wanted: int) -> Claim | None:
+        """Set slots aside for new messages; none while older ones wait for a slot."""
+        if self._behind or self._lease is None or not self._slots.free:
+            return None
+        return self._slots.set_aside(wanted, self._lease)
+
+    def offer_to_settle(self, wanted: int, lease: LeaseId) -> Claim:
+        """Slots for what a settlement lets go or makes; none for a lease that was lost."""
+        return self._slots.set_aside(wanted if lease == self._lease else 0, lease)
+
+    def start(
+        self, claim: Claim | None, claimed: list[Message], *, next_due_at: UnixMs | None
+    ) -> None:
+        if claim is not None:
+            self._slots.take(claim, claimed)
+            for message in claimed:
+                self._attempt(message, claim.lease)
+        if next_due_at is not None:
+            self.note_due(next_due_at)
+
+    def note_due(self, due_at: UnixMs) -> None:
+        if self._next_due_at is None or due_at < self._next_due_at:
+            self._next_due_at = due_at
+            self._wake.set()
+
+    def leave(self, message: Message) -> None:
+        """Give the slot of an attempt back."""
+        self._slots.leave(message)
+        if self._behind:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Claim whatever is due, for ever."""
+        while True:
+            self._wake.clear()
+            if self._lease is not None and self._slots.free:
+                await self._claim(self._lease)
+            await self._wait()
+
+    async def _claim(self, lease: LeaseId) -> None:
+        self._next_due_at = None
+        claim = self._slots.set_aside(MAX_CLAIM, lease)
+        try:
+            claimed = await self._messages.claim(claim, now=self._clock.now())
+        except BaseException:
+            self._slots.take(claim, ())
+            self._behind = True
+            raise
+        self._behind = claimed.more
+        self.start(claim, claimed.messages, next_due_at=claimed.next_due_at)
+        if claimed.more:
+            self._wake.set()
+
+    async def _wait(self) -> None:
+        """Sleep until there is something to claim and a slot for it."""
+        if self._wake.is_set() and self._slots.free:
+            return
+        try:
+            async with asyncio.timeout(self._seconds_to_next()):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _seconds_to_next(self) -> float | None:
+        if self._behind or self._next_due_at is None:
+            return None
+        return max(0, self._next_due_at - self._clock.now()) / 1000
