@@ -9,7 +9,7 @@ from relaypost.store.base import Claim
 
 class Intake(Protocol):
     def offer(self, wanted: int) -> Claim | None:
-        """Set slots aside for up to `wanted` new messages; `None` when older ones wait for a slot."""
+        """Set slots aside for at most `wanted` new messages; `None` when older ones wait."""
         ...
 
     def start(

@@ -94,9 +94,7 @@ class Messages(Protocol):
         """
         ...
 
-    async def settle(
-        self, settlements: Items[Settlement], *, claim: Claim, now: UnixMs
-    ) -> Settled:
+    async def settle(self, settlements: Items[Settlement], *, claim: Claim, now: UnixMs) -> Settled:
         """Apply each settlement if the claim's lease still holds its message.
 
         With the transition go its log entries, callbacks and dead letter. Slots are freed, and a
@@ -105,7 +103,7 @@ class Messages(Protocol):
         ...
 
     async def take_lease(self, *, until: UnixMs) -> LeaseId:
-        """A new lease; its id was never used before, so that attempts under a lost one can't settle."""
+        """A new lease. Its id was never used before: attempts under a lost one can't settle."""
         ...
 
     async def renew(self, lease: LeaseId, *, until: UnixMs, now: UnixMs) -> bool:
@@ -113,7 +111,7 @@ class Messages(Protocol):
         ...
 
     async def rescue(self, limit: int, *, now: UnixMs) -> int:
-        """Give back messages whose lease has run out: due at once, or CANCELED if that was asked for."""
+        """Give back messages whose lease has run out: due at once, or CANCELED if asked for."""
         ...
 
     async def get(self, project: ProjectId, ids: Items[MessageId]) -> list[Message]:
@@ -130,21 +128,19 @@ class Messages(Protocol):
         """The messages that a cancel would record: not terminal, no cancel asked; oldest first."""
         ...
 
-    async def cancel(
-        self, project: ProjectId, ids: Items[MessageId], *, now: UnixMs
-    ) -> list[bool]:
+    async def cancel(self, project: ProjectId, ids: Items[MessageId], *, now: UnixMs) -> list[bool]:
         """Cancel each at once, or, while its attempt is open, record the request."""
         ...
 
 
 class Logs(Protocol):
-    async def list(
+    async def entries(
         self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
     ) -> Listing[LogEntry]:
-        """Entries with `time >= since`, ordered by sequence; bounded work, so a page may be short."""
+        """Entries with `time >= since`, by sequence; bounded work, so a page may be short."""
         ...
 
-    async def list_messages(
+    async def histories(
         self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
     ) -> Listing[list[LogEntry]]:
         """The entries of whole messages, oldest first in each; `which.states` means the newest."""
@@ -152,7 +148,7 @@ class Logs(Protocol):
 
 
 class DeadLetters(Protocol):
-    async def list(
+    async def select(
         self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
     ) -> Listing[DeadLetter]: ...
 
@@ -178,7 +174,7 @@ class DeadLetters(Protocol):
 
 
 class Projects(Protocol):
-    async def list(self) -> list[Project]: ...
+    async def all(self) -> list[Project]: ...
 
     async def tokens(self) -> list[Token]: ...
 

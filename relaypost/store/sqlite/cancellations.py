@@ -11,6 +11,7 @@ from relaypost.domain.messages import State
 from relaypost.domain.sequences import first_after, sequence
 from relaypost.domain.types import MessageId, ProjectId, UnixMs
 from relaypost.store.sqlite import settlements
+from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.filters import on_envelopes
 
@@ -44,7 +45,7 @@ def matching(
         conditions.add("m.id < ?", first_after(which.to_date))
     query = LIVE.format(conditions=conditions.text)
     limit = UNLIMITED if oldest is None else oldest
-    rows = connection.execute(query, (project, *conditions.values, limit)).fetchall()
+    rows = select(connection, query, (project, *conditions.values, limit))
     return [MessageId(id) for (id,) in rows]
 
 
@@ -55,7 +56,7 @@ def cancel(
 
 
 def _cancel(transaction: Transaction, project: ProjectId, id: MessageId, now: UnixMs) -> bool:
-    rows = transaction.execute(STATE, (project, id)).fetchall()
+    rows = transaction.rows(STATE, (project, id))
     if not rows or rows[0][1] or State(rows[0][0]) in TERMINAL:
         return False
     entry = NewLogEntry(state=LogState.CANCEL_REQUESTED)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from collections.abc import Sequence as Items
 from importlib import resources
 from typing import Any
 
@@ -47,6 +48,13 @@ def open_reader(path: str) -> apsw.Connection:
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB // 4}").fetchall()
     _add_functions(connection)
     return connection
+
+
+def select(
+    connection: apsw.Connection, query: str, values: Items[Any] | dict[str, Any] = ()
+) -> list[Any]:
+    """All rows of a query. Their types are what the schema says, which only the caller knows."""
+    return connection.execute(query, values).fetchall()
 
 
 def lock_file(path: str) -> int:
@@ -110,5 +118,6 @@ def _one(connection: apsw.Connection, query: str) -> Any:
 
 
 def _add_functions(connection: apsw.Connection) -> None:
-    connection.create_scalar_function("url_host", host_of, 1, deterministic=True)
-    connection.create_scalar_function("url_path", path_of, 1, deterministic=True)
+    functions: dict[str, Any] = {"url_host": host_of, "url_path": path_of}
+    for name, function in functions.items():
+        connection.create_scalar_function(name, function, 1, deterministic=True)

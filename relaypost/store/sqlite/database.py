@@ -9,6 +9,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from collections.abc import Sequence as Items
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -19,7 +20,7 @@ from relaypost.domain.errors import StoreUnavailable
 from relaypost.domain.gates import Capacity
 from relaypost.domain.sequences import next_sequence
 from relaypost.domain.types import Sequence, UnixMs
-from relaypost.store.sqlite.connection import newest_sequence, open_reader
+from relaypost.store.sqlite.connection import newest_sequence, open_reader, select
 from relaypost.store.sqlite.gates import OpenGates
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ READERS = 2
 
 
 class Transaction:
-    """What a unit of work sees: the write connection, and the state that its writer keeps beside it."""
+    """What a unit of work sees: the write connection, and what its writer keeps beside it."""
 
     def __init__(self, connection: apsw.Connection, capacity: Capacity) -> None:
         self.connection = connection
@@ -41,6 +42,9 @@ class Transaction:
         """Derive the state anew from the rows, as after a start or a rollback."""
         self._last = newest_sequence(self.connection)
         self.gates.reload(self.connection)
+
+    def rows(self, query: str, values: Items[Any] = ()) -> list[Any]:
+        return select(self.connection, query, values)
 
     def take_sequence(self, now: UnixMs) -> Sequence:
         self._last = next_sequence(self._last, now)

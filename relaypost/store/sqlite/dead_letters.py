@@ -12,6 +12,7 @@ from relaypost.domain.sequences import first_after, sequence
 from relaypost.domain.types import DeadLetterId, MessageId, ProjectId, Sequence, UnixMs
 from relaypost.store.base import Accepted, Claim, Listing
 from relaypost.store.sqlite import envelopes, messages
+from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.envelopes import unpack_headers
 from relaypost.store.sqlite.filters import on_envelopes
@@ -85,7 +86,7 @@ def _replace(
 
 def take(transaction: Transaction, project: ProjectId, id: DeadLetterId) -> bool:
     """Remove a dead letter, and its envelope when nothing else needs it."""
-    rows = transaction.execute(TAKE, (project, id)).fetchall()
+    rows = transaction.rows(TAKE, (project, id))
     for (message_id,) in rows:
         transaction.execute(FORGET_ENVELOPE, (message_id, project))
     return bool(rows)
@@ -111,7 +112,7 @@ def _select(
     text = query.format(
         conditions=conditions.text, direction="DESC" if page.latest_first else "ASC"
     )
-    return connection.execute(text, (project, *conditions.values, page.count + 1)).fetchall()
+    return select(connection, text, (project, *conditions.values, page.count + 1))
 
 
 def _page(items: list[Any], rows: list[tuple[Any, ...]], page: Page) -> Listing[Any]:
@@ -133,5 +134,3 @@ def _dead_letter(row: tuple[Any, ...]) -> DeadLetter:
         ),
         response=LastResponse(status=status, headers=unpack_headers(headers), body=body),
     )
-
-

@@ -5,7 +5,6 @@ from typing import Any
 
 from relaypost.domain.filters import Filter
 
-
 HOST = "(url_host(e.url) = ? OR substr(url_host(e.url), 1, length(?) + 1) = ? || ':')"
 LABEL = "instr(e.labels, ',' || ? || ',')"
 

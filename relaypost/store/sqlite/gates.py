@@ -16,6 +16,7 @@ from relaypost.domain.gates import (
     host_limit,
 )
 from relaypost.domain.types import GateId, ProjectId
+from relaypost.store.sqlite.connection import select
 
 ACTIVE = "SELECT project_id, host_gate FROM messages WHERE state = 1"
 BACKLOGS = "SELECT DISTINCT parked_at, project_id FROM messages WHERE parked_at IS NOT NULL"
@@ -36,14 +37,12 @@ class OpenGates:
     def reload(self, connection: apsw.Connection) -> None:
         self._open.clear()
         self._in_flight = 0
-        for project, host in connection.execute(ACTIVE).fetchall():
+        for project, host in select(connection, ACTIVE):
             self._take(gate_id(GateKind.PROJECT, project), host)
         self._crowded = crowding(self._in_flight, self._capacity)
         self.backlogs = {
-            gate: GateKind.PROJECT
-            if gate == gate_id(GateKind.PROJECT, project)
-            else GateKind.HOST
-            for gate, project in connection.execute(BACKLOGS).fetchall()
+            gate: GateKind.PROJECT if gate == gate_id(GateKind.PROJECT, project) else GateKind.HOST
+            for gate, project in select(connection, BACKLOGS)
         }
 
     def admit(self, project: ProjectId, host: GateId) -> GateId | None:

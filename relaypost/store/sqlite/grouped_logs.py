@@ -1,12 +1,12 @@
 """The log by message: whole histories, newest message first."""
 
-
 import apsw
 
 from relaypost.domain.filters import Filter, Page
 from relaypost.domain.logs import LogEntry
 from relaypost.domain.types import MessageId, ProjectId, Sequence, UnixMs
 from relaypost.store.base import Listing
+from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.filters import on_envelopes
 from relaypost.store.sqlite.logs import list_entries, span_of
 
@@ -44,11 +44,9 @@ def _ids(
 ) -> list[MessageId]:
     conditions = on_envelopes(which)
     span = span_of(which, page, since)
-    query = IDS.format(
-        conditions=conditions.text, direction="DESC" if page.latest_first else "ASC"
-    )
+    query = IDS.format(conditions=conditions.text, direction="DESC" if page.latest_first else "ASC")
     values = (project, span.low, span.high, *conditions.values, MAX_EXAMINED + 1)
-    return [MessageId(id) for (id,) in connection.execute(query, values).fetchall()]
+    return [MessageId(id) for (id,) in select(connection, query, values)]
 
 
 def _history(

@@ -22,12 +22,13 @@ CANCEL = """
 UPDATE messages SET state = ?, lease_id = NULL, ended = ? WHERE project_id = ? AND id = ?
 """
 
+
 def take(transaction: Transaction, *, until: UnixMs) -> LeaseId:
-    return LeaseId(transaction.execute(TAKE, (until,)).fetchall()[0][0])
+    return LeaseId(transaction.rows(TAKE, (until,))[0][0])
 
 
 def renew(transaction: Transaction, lease: LeaseId, *, until: UnixMs, now: UnixMs) -> bool:
-    return bool(transaction.execute(RENEW, (until, lease, now)).fetchall())
+    return bool(transaction.rows(RENEW, (until, lease, now)))
 
 
 def rescue(transaction: Transaction, limit: int, *, now: UnixMs) -> int:
@@ -36,7 +37,7 @@ def rescue(transaction: Transaction, limit: int, *, now: UnixMs) -> int:
     The message keeps its due time, and so its place before those that came later.
     """
     transaction.execute(FORGET_EXPIRED, (now,))
-    rows = transaction.execute(LOST, (limit,)).fetchall()
+    rows = transaction.rows(LOST, (limit,))
     for project, id, host, cancel_requested in rows:
         if cancel_requested:
             ended = transaction.take_sequence(now)

@@ -18,6 +18,7 @@ from relaypost.domain.messages import Message
 from relaypost.domain.sequences import first_after, sequence
 from relaypost.domain.types import ProjectId, Sequence, UnixMs
 from relaypost.store.base import Listing
+from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.envelopes import MESSAGE_COLUMNS, message_from_row, unpack_headers
 from relaypost.store.sqlite.filters import Conditions, on_envelopes
 
@@ -156,7 +157,9 @@ class _Reading:
         which an index finds.
         """
         latest_first = self._page.latest_first
-        cuts = [] if self._is_direct() else [self._far_key(source, span) for source in self._sources]
+        cuts = (
+            [] if self._is_direct() else [self._far_key(source, span) for source in self._sources]
+        )
         known = [cut for cut in cuts if cut is not None]
         if not known:
             return span, Span(span.high, span.high)
@@ -181,7 +184,7 @@ class _Reading:
             ORDER BY {source.key} {self._direction} LIMIT 1 OFFSET {WINDOW}
         """
         bounds = (span.low - source.shift, span.high - source.shift)
-        rows = self._connection.execute(query, (self._project, *bounds)).fetchall()
+        rows = select(self._connection, query, (self._project, *bounds))
         return rows[0][0] + source.shift if rows else None
 
     def _read(self, source: Source, span: Span) -> Iterator[LogEntry]:

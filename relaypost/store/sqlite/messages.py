@@ -21,10 +21,11 @@ from relaypost.domain.types import GateId, MessageId, ProjectId, UnixMs
 from relaypost.domain.urls import host_of
 from relaypost.store.base import Accepted, Claim, Claimed
 from relaypost.store.sqlite import envelopes
+from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.database import Transaction
 
 MAX_EXAMINED = 1000
-"""How many due messages one claim looks at: parking a long backlog must not hold up other writers."""
+"""How many due messages one claim looks at: parking a backlog must not hold up other writers."""
 
 INSERT = """
 INSERT INTO messages
@@ -155,9 +156,7 @@ def insert(
     transaction.execute(
         INSERT, (new.project_id, id, int(state), not_before, host, parked_at, lease, active)
     )
-    transaction.execute(
-        envelopes.INSERT, envelopes.to_row(id, new.envelope, not_before=not_before)
-    )
+    transaction.execute(envelopes.INSERT, envelopes.to_row(id, new.envelope, not_before=not_before))
     if room and active:
         transaction.take_sequence(now)
         room.take(new.envelope.body)
@@ -182,7 +181,7 @@ def claim(transaction: Transaction, claim: Claim, *, now: UnixMs) -> Claimed:
     room = Room(claim)
     messages: list[Message] = []
     examined = 0
-    due = transaction.execute(DUE, (now, MAX_EXAMINED)).fetchall()
+    due = transaction.rows(DUE, (now, MAX_EXAMINED))
     for row in due:
         if not room:
             break
@@ -203,7 +202,7 @@ def release(transaction: Transaction, gate: GateId, arrivals: Arrivals, now: Uni
     wanted = transaction.gates.room(gate)
     if not wanted:
         return
-    rows = transaction.execute(PARKED, (gate, wanted)).fetchall()
+    rows = transaction.rows(PARKED, (gate, wanted))
     if len(rows) < wanted:
         transaction.gates.forget_backlog(gate)
     for row in rows:
@@ -226,7 +225,7 @@ def _start(
         return None
     transaction.execute(ACTIVATE, (room.lease, project, id))
     transaction.execute(LOG_ACTIVE, (project, transaction.take_sequence(now), id))
-    envelope = transaction.execute(ENVELOPE, (id,)).fetchall()[0]
+    envelope = transaction.rows(ENVELOPE, (id,))[0]
     room.take(envelope[-1])
     return Message(
         id=id,
@@ -240,28 +239,24 @@ def _start(
 
 
 def next_due_at(connection: apsw.Connection) -> UnixMs | None:
-    found: UnixMs | None = connection.execute(NEXT_DUE).fetchall()[0][0]
+    found: UnixMs | None = select(connection, NEXT_DUE)[0][0]
     return found
 
 
-def get(
-    connection: apsw.Connection, project: ProjectId, ids: Items[MessageId]
-) -> list[Message]:
-    found = (connection.execute(GET, (project, id)).fetchall() for id in ids)
+def get(connection: apsw.Connection, project: ProjectId, ids: Items[MessageId]) -> list[Message]:
+    found = (select(connection, GET, (project, id)) for id in ids)
     return [envelopes.message_from_row(rows[0]) for rows in found if rows]
 
 
-def ended_at(
-    connection: apsw.Connection, project: ProjectId, message: MessageId
-) -> UnixMs | None:
-    rows = connection.execute(ENDED, (project, message)).fetchall()
+def ended_at(connection: apsw.Connection, project: ProjectId, message: MessageId) -> UnixMs | None:
+    rows = select(connection, ENDED, (project, message))
     return time_of(rows[0][0]) if rows and rows[0][0] is not None else None
 
 
 def _find_duplicate(
     transaction: Transaction, project: ProjectId, deduplication: Deduplication, now: UnixMs
 ) -> _PublishedMessages | None:
-    rows = transaction.execute(FIND_DUPLICATE, (project, deduplication.key, now)).fetchall()
+    rows = transaction.rows(FIND_DUPLICATE, (project, deduplication.key, now))
     return _unpack(rows[0][0]) if rows else None  # type: ignore[return-value]  # int is MessageId
 
 

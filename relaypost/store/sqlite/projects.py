@@ -6,6 +6,7 @@ import apsw
 
 from relaypost.domain.projects import Project, SigningKeys, Token, TokenKind
 from relaypost.domain.types import ProjectId, UnixMs
+from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.database import Transaction
 
 LIST = "SELECT id, name, current_key, next_key, keys_rotated_at FROM projects ORDER BY id"
@@ -35,21 +36,21 @@ def list_projects(connection: apsw.Connection) -> list[Project]:
             keys=SigningKeys(current=current, next=following),
             keys_rotated_at=rotated_at,
         )
-        for id, name, current, following, rotated_at in connection.execute(LIST).fetchall()
+        for id, name, current, following, rotated_at in select(connection, LIST)
     ]
 
 
 def list_tokens(connection: apsw.Connection) -> list[Token]:
     return [
         Token(digest=digest, project_id=project, kind=TokenKind(kind))
-        for digest, project, kind in connection.execute(TOKENS).fetchall()
+        for digest, project, kind in select(connection, TOKENS)
     ]
 
 
 def add(transaction: Transaction, project: Project, tokens: Items[Token]) -> bool:
     keys = project.keys
     values = (project.id, project.name, keys.current, keys.next, project.keys_rotated_at)
-    if not transaction.execute(ADD, values).fetchall():
+    if not transaction.rows(ADD, values):
         return False
     _add_tokens(transaction, tokens)
     return True
@@ -64,7 +65,7 @@ def set_keys(
     now: UnixMs,
 ) -> bool:
     values = (keys.current, keys.next, now, project, was.current, was.next)
-    return bool(transaction.execute(SET_KEYS, values).fetchall())
+    return bool(transaction.rows(SET_KEYS, values))
 
 
 def set_tokens(transaction: Transaction, project: ProjectId, tokens: Items[Token]) -> None:

@@ -64,7 +64,7 @@ def _apply(
     transaction: Transaction, settlement: Settlement, lease: LeaseId, now: UnixMs
 ) -> tuple[Transition, GateId] | None:
     """Write the transition that fits; `None` when the lease was lost."""
-    message, canceled = settlement.message, settlement.if_canceled
+    canceled = settlement.if_canceled
     choices = [(settlement.transition, canceled is None)]
     if canceled is not None:
         choices.append((canceled, True))
@@ -89,10 +89,10 @@ def _move(
         buried = settlement.dead_letter_id if transition.state is State.FAILED else None
         ended = transaction.take_sequence(now)
         changes = (int(transition.state), ended, transition.response_status, buried)
-        rows = transaction.execute(END, (*changes, project, id, lease, even_if_canceled)).fetchall()
+        rows = transaction.rows(END, (*changes, project, id, lease, even_if_canceled))
     else:
         changed = (transition.retried, transition.due_at)
-        rows = transaction.execute(PUT_OFF, (*changed, project, id, lease)).fetchall()
+        rows = transaction.rows(PUT_OFF, (*changed, project, id, lease))
     if not rows:
         return None
     for sequence, entry in numbered:

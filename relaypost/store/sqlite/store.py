@@ -44,17 +44,13 @@ class SqliteMessages:
             lambda transaction: messages.claim(transaction, claim, now=now)
         )
 
-    async def settle(
-        self, settlements_: Items[Settlement], *, claim: Claim, now: UnixMs
-    ) -> Settled:
+    async def settle(self, batch: Items[Settlement], *, claim: Claim, now: UnixMs) -> Settled:
         return await self._database.write(
-            lambda transaction: settlements.settle(transaction, settlements_, claim=claim, now=now)
+            lambda transaction: settlements.settle(transaction, batch, claim=claim, now=now)
         )
 
     async def take_lease(self, *, until: UnixMs) -> LeaseId:
-        return await self._database.write(
-            lambda transaction: leases.take(transaction, until=until)
-        )
+        return await self._database.write(lambda transaction: leases.take(transaction, until=until))
 
     async def renew(self, lease: LeaseId, *, until: UnixMs, now: UnixMs) -> bool:
         return await self._database.write(
@@ -67,9 +63,7 @@ class SqliteMessages:
         )
 
     async def get(self, project: ProjectId, ids: Items[MessageId]) -> list[Message]:
-        return await self._database.read(
-            lambda connection: messages.get(connection, project, ids)
-        )
+        return await self._database.read(lambda connection: messages.get(connection, project, ids))
 
     async def ended_at(self, project: ProjectId, message: MessageId) -> UnixMs | None:
         return await self._database.read(
@@ -83,9 +77,7 @@ class SqliteMessages:
             lambda connection: cancellations.matching(connection, project, which, oldest=oldest)
         )
 
-    async def cancel(
-        self, project: ProjectId, ids: Items[MessageId], *, now: UnixMs
-    ) -> list[bool]:
+    async def cancel(self, project: ProjectId, ids: Items[MessageId], *, now: UnixMs) -> list[bool]:
         return await self._database.write(
             lambda transaction: cancellations.cancel(transaction, project, ids, now=now)
         )
@@ -95,14 +87,14 @@ class SqliteLogs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def list(
+    async def entries(
         self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
     ) -> Listing[LogEntry]:
         return await self._database.read(
             lambda connection: logs.list_entries(connection, project, which, page, since=since)
         )
 
-    async def list_messages(
+    async def histories(
         self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
     ) -> Listing[list[LogEntry]]:
         return await self._database.read(
@@ -116,7 +108,7 @@ class SqliteDeadLetters:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def list(
+    async def select(
         self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
     ) -> Listing[DeadLetter]:
         return await self._database.read(
@@ -129,9 +121,7 @@ class SqliteDeadLetters:
         self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
     ) -> Listing[DeadLetterId]:
         return await self._database.write(
-            lambda transaction: dead_letters.delete(
-                transaction, project, which, page, since=since
-            )
+            lambda transaction: dead_letters.delete(transaction, project, which, page, since=since)
         )
 
     async def replace(
@@ -153,7 +143,7 @@ class SqliteProjects:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def list(self) -> list[Project]:
+    async def all(self) -> list[Project]:
         return await self._database.read(projects.list_projects)
 
     async def tokens(self) -> list[Token]:
@@ -192,7 +182,7 @@ class SqliteUpkeep:
         return time_of(newest)
 
     async def ping(self) -> None:
-        await self._database.write(lambda transaction: transaction.execute("SELECT 1").fetchall())
+        await self._database.write(lambda transaction: transaction.rows("SELECT 1"))
 
     async def close(self) -> None:
         await self._database.close()

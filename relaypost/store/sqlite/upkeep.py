@@ -41,7 +41,7 @@ FORGET_DEDUPLICATION = "DELETE FROM deduplications WHERE project_id = ? AND key 
 
 def prune(transaction: Transaction, limit: int, *, retention: Retention) -> int:
     pruned = _prune_deduplications(transaction, limit, retention)
-    for (project,) in transaction.execute(PROJECTS).fetchall():
+    for (project,) in transaction.rows(PROJECTS):
         pruned += _prune_messages(transaction, limit, project, retention)
         pruned += _prune_entries(transaction, limit, project, retention)
         pruned += _prune_dead_letters(transaction, limit, project, retention)
@@ -55,7 +55,7 @@ def _prune_messages(
 ) -> int:
     """The terminal entry is the last one of a message: with it the whole message has expired."""
     horizon = sequence(retention.logs_before)
-    rows = transaction.execute(ENDED, (project, horizon, limit)).fetchall()
+    rows = transaction.rows(ENDED, (project, horizon, limit))
     for (id,) in rows:
         transaction.execute(FORGET_ENTRIES_OF, (id,))
         transaction.execute(FORGET_MESSAGE, (project, id))
@@ -68,7 +68,7 @@ def _prune_entries(
 ) -> int:
     """Entries of messages that still live."""
     horizon = sequence(retention.logs_before)
-    rows = transaction.execute(OLD_ENTRIES, (project, horizon, limit)).fetchall()
+    rows = transaction.rows(OLD_ENTRIES, (project, horizon, limit))
     for (number,) in rows:
         transaction.execute(FORGET_ENTRY, (project, number))
     return len(rows)
@@ -78,14 +78,14 @@ def _prune_dead_letters(
     transaction: Transaction, limit: int, project: ProjectId, retention: Retention
 ) -> int:
     horizon = sequence(retention.dead_letters_before)
-    rows = transaction.execute(OLD_DEAD_LETTERS, (project, horizon, limit)).fetchall()
+    rows = transaction.rows(OLD_DEAD_LETTERS, (project, horizon, limit))
     for (id,) in rows:
         dead_letters.take(transaction, project, id)
     return len(rows)
 
 
 def _prune_deduplications(transaction: Transaction, limit: int, retention: Retention) -> int:
-    rows = transaction.execute(OLD_DEDUPLICATIONS, (retention.now, limit)).fetchall()
+    rows = transaction.rows(OLD_DEDUPLICATIONS, (retention.now, limit))
     for project, key in rows:
         transaction.execute(FORGET_DEDUPLICATION, (project, key))
     return len(rows)

@@ -1,0 +1,117 @@
+"""One attempt: build the request, send it, name the outcome. It decides nothing."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from relaypost.domain.lifecycle import Settlement, last_response, settle, settle_canceled
+from relaypost.domain.messages import Message, State
+from relaypost.domain.outcomes import (
+    NO_HINTS,
+    AttemptRequest,
+    Hints,
+    NotReached,
+    Outcome,
+    Responded,
+    Trouble,
+)
+from relaypost.domain.projects import SigningKeys
+from relaypost.domain.sequences import next_sequence
+from relaypost.domain.types import DeadLetterId, ProjectId, Sequence, UnixMs
+from relaypost.engine.sender import Sender
+from relaypost.runtime import Clock, Ids
+from relaypost.wire.callbacks import callback_messages
+from relaypost.wire.hints import read_hints
+from relaypost.wire.ids import message_text
+from relaypost.wire.outgoing import attempt_request
+from relaypost.wire.signature import sign
+
+log = logging.getLogger(__name__)
+
+KeysOf = Callable[[ProjectId], SigningKeys]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """How deliveries are signed and marked."""
+
+    keys_of: KeysOf
+    region: str | None = None
+    backdate_seconds: int = 0
+
+
+class Attempts:
+    """Makes attempts; holds what they share."""
+
+    def __init__(self, sender: Sender, *, clock: Clock, ids: Ids, signing: Signing) -> None:
+        self._sender = sender
+        self._clock = clock
+        self._ids = ids
+        self._signing = signing
+        self._last_dead_letter = Sequence(0)
+
+    async def make(self, message: Message) -> Settlement:
+        """Send the message once and say what follows."""
+        outcome = await self._send(message)
+        hints = self._hints(outcome)
+        now = self._clock.now()
+        transition = settle(message, outcome, hints, now=now)
+        dead_letter_id = self._dead_letter_id(now) if transition.state is State.FAILED else None
+        callbacks = callback_messages(
+            message, transition, last_response(outcome), dead_letter_id=dead_letter_id
+        )
+        return Settlement(
+            message=message,
+            transition=transition,
+            if_canceled=settle_canceled(message, outcome),
+            callbacks=callbacks,
+            dead_letter_id=dead_letter_id,
+            reached=isinstance(outcome, Responded),
+        )
+
+    async def _send(self, message: Message) -> Outcome:
+        try:
+            return await self._sender.send(self._request(message))
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            # A defect of ours must not leave the message without an outcome, open for ever.
+            log.exception("attempt failed inside relaypost", extra={"message_id": message.id})
+            return NotReached(trouble=Trouble.CONNECTION, error="connection failed: internal error")
+
+    def _request(self, message: Message) -> AttemptRequest:
+        signing = self._signing
+        signature = sign(
+            message.envelope.url,
+            message.envelope.body,
+            key=signing.keys_of(message.project_id).current,
+            now_seconds=self._clock.system_now() // 1000 - signing.backdate_seconds,
+            jti=self._ids.new("jwt_"),
+        )
+        return attempt_request(message, signature=signature, region=signing.region)
+
+    def _hints(self, outcome: Outcome) -> Hints:
+        if outcome.is_success or isinstance(outcome, NotReached):
+            return NO_HINTS
+        return read_hints(outcome.status, outcome.headers, now=self._clock.system_now())
+
+    def _dead_letter_id(self, now: UnixMs) -> DeadLetterId:
+        self._last_dead_letter = next_sequence(self._last_dead_letter, now)
+        return DeadLetterId(self._last_dead_letter)
+
+
+def describe(settlement: Settlement, *, took_ms: int) -> dict[str, object]:
+    """The fields of the one log line of an attempt."""
+    message, transition = settlement.message, settlement.transition
+    error = next((entry.error for entry in transition.entries if entry.error), None)
+    return {
+        "message_id": message_text(message.id),
+        "project_id": message.project_id,
+        "url": message.envelope.url,
+        "retried": message.retried,
+        "state": transition.state.name,
+        "status": transition.response_status,
+        "error": error,
+        "took_ms": took_ms,
+    }

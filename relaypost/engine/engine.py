@@ -1,0 +1,139 @@
+"""Starts and stops everything that runs by itself. One task group owns every task."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from relaypost.domain.errors import StoreUnavailable
+from relaypost.domain.messages import Message
+from relaypost.domain.types import LeaseId, UnixMs
+from relaypost.engine.attempt import Attempts, Signing, describe
+from relaypost.engine.dispatcher import Dispatcher
+from relaypost.engine.pruner import Pruner, RetentionPeriods
+from relaypost.engine.rescuer import Rescuer
+from relaypost.engine.sender import Sender
+from relaypost.engine.settler import Settler
+from relaypost.engine.slots import Slots
+from relaypost.runtime import Clock, Ids
+from relaypost.store.base import Store
+
+PAUSE_SECONDS = 0.5
+"""Before a loop goes on that was stopped by an error."""
+
+log = logging.getLogger(__name__)
+delivery_log = logging.getLogger("relaypost.deliveries")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    max_open_attempts: int = 4096
+    grace_seconds: float = 30
+    retention: RetentionPeriods = field(default_factory=RetentionPeriods)
+
+
+class Engine:
+    def __init__(
+        self,
+        store: Store,
+        sender: Sender,
+        *,
+        clock: Clock,
+        ids: Ids,
+        signing: Signing,
+        settings: EngineSettings,
+    ) -> None:
+        self._clock = clock
+        self._settings = settings
+        self._sender = sender
+        self._attempts = Attempts(sender, clock=clock, ids=ids, signing=signing)
+        slots = Slots(settings.max_open_attempts)
+        self.intake = Dispatcher(store.messages, clock=clock, slots=slots, attempt=self._start)
+        self._settler = Settler(store.messages, clock=clock, dispatcher=self.intake)
+        self._rescuer = Rescuer(store.messages, clock=clock, dispatcher=self.intake)
+        self._pruner = Pruner(store.upkeep, clock=clock, periods=settings.retention)
+        self._tasks: asyncio.TaskGroup | None = None
+        self._open: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.is_running = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then let open attempts end within the grace period."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            loops = [
+                tasks.create_task(_for_ever("dispatcher", self.intake.run)),
+                tasks.create_task(_for_ever("settler", self._settler.run)),
+                tasks.create_task(self._periodic("rescuer", self._rescuer.tick)),
+                tasks.create_task(self._periodic("pruner", self._pruner.tick)),
+            ]
+            self.is_running = True
+            await stop.wait()
+            self.is_running = False
+            await self._finish()
+            for task in (*loops, *self._open):
+                task.cancel()
+        await self._sender.close()
+
+    async def _finish(self) -> None:
+        """Claim nothing more, wait for what is open, write it down, give the rest back."""
+        self.intake.hold(None)
+        try:
+            async with asyncio.timeout(self._settings.grace_seconds):
+                await self._idle.wait()
+                await self._settler.wait_idle()
+        except TimeoutError:
+            log.warning("stopping with open attempts", extra={"open": len(self._open)})
+        try:
+            await self._rescuer.give_up()
+        except StoreUnavailable as error:
+            log.error("the lease could not be given back: %s", error)
+
+    def _start(self, message: Message, lease: LeaseId) -> None:
+        assert self._tasks is not None
+        task = self._tasks.create_task(self._attempt(message, lease))
+        self._open.add(task)
+        self._idle.clear()
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._open.discard(task)
+        if not self._open:
+            self._idle.set()
+
+    async def _attempt(self, message: Message, lease: LeaseId) -> None:
+        started = self._clock.now()
+        try:
+            settlement = await self._attempts.make(message)
+        finally:
+            self.intake.leave(message)
+        self._settler.add(settlement, lease)
+        if delivery_log.isEnabledFor(logging.INFO):
+            took_ms = self._clock.now() - started
+            delivery_log.info("attempt", extra=describe(settlement, took_ms=took_ms))
+
+    async def _periodic(self, name: str, tick: Callable[[], Awaitable[UnixMs | None]]) -> None:
+        """Run a part whenever it asks for it."""
+
+        async def loop() -> None:
+            while True:
+                next_at = await tick()
+                if next_at is None:
+                    return
+                await asyncio.sleep(max(0, next_at - self._clock.now()) / 1000)
+
+        await _for_ever(name, loop)
+
+
+async def _for_ever(name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    """Run a loop again when an error ends it: nothing else would restart it."""
+    while True:
+        try:
+            await loop()
+            return
+        except StoreUnavailable as error:
+            log.error("%s waits for the store: %s", name, error)
+        except Exception:
+            log.exception("%s failed and goes on", name)
+        await asyncio.sleep(PAUSE_SECONDS)
