@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from relaypost.domain.errors import StoreUnavailable
 from relaypost.domain.messages import Message
+from relaypost.domain.retention import RetentionPeriods
 from relaypost.domain.types import LeaseId, UnixMs
 from relaypost.engine.attempt import Attempts, Signing, describe
 from relaypost.engine.dispatcher import Dispatcher
-from relaypost.engine.pruner import Pruner, RetentionPeriods
+from relaypost.engine.pruner import Pruner
 from relaypost.engine.rescuer import Rescuer
 from relaypost.engine.sender import Sender
 from relaypost.engine.settler import Settler

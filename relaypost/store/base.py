@@ -19,6 +19,7 @@ from relaypost.domain.lifecycle import Settlement
 from relaypost.domain.logs import LogEntry
 from relaypost.domain.messages import Message, NewMessage, Publication, Published
 from relaypost.domain.projects import Project, SigningKeys, Token
+from relaypost.domain.retention import Horizon
 from relaypost.domain.types import (
     DeadLetterId,
     LeaseId,
@@ -193,17 +194,8 @@ class Projects(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
-    """What is older than these instants may be forgotten."""
-
-    logs_before: UnixMs
-    dead_letters_before: UnixMs
-    now: UnixMs
-
-
 class Upkeep(Protocol):
-    async def prune(self, limit: int, *, retention: Retention) -> int:
+    async def prune(self, limit: int, *, horizon: Horizon) -> int:
         """Forget at most about `limit` expired things; answers how many."""
         ...
 

@@ -10,9 +10,10 @@ from relaypost.domain.lifecycle import Settlement
 from relaypost.domain.logs import LogEntry
 from relaypost.domain.messages import Message, NewMessage, Publication
 from relaypost.domain.projects import Project, SigningKeys, Token
+from relaypost.domain.retention import Horizon
 from relaypost.domain.sequences import time_of
 from relaypost.domain.types import DeadLetterId, LeaseId, MessageId, ProjectId, UnixMs
-from relaypost.store.base import Accepted, Claim, Claimed, Listing, Retention, Settled
+from relaypost.store.base import Accepted, Claim, Claimed, Listing, Settled
 from relaypost.store.sqlite import (
     cancellations,
     dead_letters,
@@ -172,9 +173,9 @@ class SqliteUpkeep:
         self._database = database
         self._lock = lock
 
-    async def prune(self, limit: int, *, retention: Retention) -> int:
+    async def prune(self, limit: int, *, horizon: Horizon) -> int:
         return await self._database.write(
-            lambda transaction: upkeep.prune(transaction, limit, retention=retention)
+            lambda transaction: upkeep.prune(transaction, limit, horizon=horizon)
         )
 
     async def newest_time(self) -> UnixMs:

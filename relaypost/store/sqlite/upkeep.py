@@ -1,8 +1,8 @@
 """Retention: forget what has expired, a bounded number of rows in each transaction."""
 
+from relaypost.domain.retention import Horizon
 from relaypost.domain.sequences import sequence
 from relaypost.domain.types import ProjectId
-from relaypost.store.base import Retention
 from relaypost.store.sqlite import dead_letters
 from relaypost.store.sqlite.database import Transaction
 
@@ -39,23 +39,23 @@ SELECT project_id, key FROM deduplications WHERE expires_at <= ? ORDER BY expire
 FORGET_DEDUPLICATION = "DELETE FROM deduplications WHERE project_id = ? AND key = ?"
 
 
-def prune(transaction: Transaction, limit: int, *, retention: Retention) -> int:
-    pruned = _prune_deduplications(transaction, limit, retention)
+def prune(transaction: Transaction, limit: int, *, horizon: Horizon) -> int:
+    pruned = _prune_deduplications(transaction, limit, horizon)
     for (project,) in transaction.rows(PROJECTS):
-        pruned += _prune_messages(transaction, limit, project, retention)
-        pruned += _prune_entries(transaction, limit, project, retention)
-        pruned += _prune_dead_letters(transaction, limit, project, retention)
+        pruned += _prune_messages(transaction, limit, project, horizon)
+        pruned += _prune_entries(transaction, limit, project, horizon)
+        pruned += _prune_dead_letters(transaction, limit, project, horizon)
         if pruned >= limit:
             break
     return pruned
 
 
 def _prune_messages(
-    transaction: Transaction, limit: int, project: ProjectId, retention: Retention
+    transaction: Transaction, limit: int, project: ProjectId, horizon: Horizon
 ) -> int:
     """The terminal entry is the last one of a message: with it the whole message has expired."""
-    horizon = sequence(retention.logs_before)
-    rows = transaction.rows(ENDED, (project, horizon, limit))
+    before = sequence(horizon.logs_before)
+    rows = transaction.rows(ENDED, (project, before, limit))
     for (id,) in rows:
         transaction.execute(FORGET_ENTRIES_OF, (id,))
         transaction.execute(FORGET_MESSAGE, (project, id))
@@ -64,28 +64,28 @@ def _prune_messages(
 
 
 def _prune_entries(
-    transaction: Transaction, limit: int, project: ProjectId, retention: Retention
+    transaction: Transaction, limit: int, project: ProjectId, horizon: Horizon
 ) -> int:
     """Entries of messages that still live."""
-    horizon = sequence(retention.logs_before)
-    rows = transaction.rows(OLD_ENTRIES, (project, horizon, limit))
+    before = sequence(horizon.logs_before)
+    rows = transaction.rows(OLD_ENTRIES, (project, before, limit))
     for (number,) in rows:
         transaction.execute(FORGET_ENTRY, (project, number))
     return len(rows)
 
 
 def _prune_dead_letters(
-    transaction: Transaction, limit: int, project: ProjectId, retention: Retention
+    transaction: Transaction, limit: int, project: ProjectId, horizon: Horizon
 ) -> int:
-    horizon = sequence(retention.dead_letters_before)
-    rows = transaction.rows(OLD_DEAD_LETTERS, (project, horizon, limit))
+    before = sequence(horizon.dead_letters_before)
+    rows = transaction.rows(OLD_DEAD_LETTERS, (project, before, limit))
     for (id,) in rows:
         dead_letters.take(transaction, project, id)
     return len(rows)
 
 
-def _prune_deduplications(transaction: Transaction, limit: int, retention: Retention) -> int:
-    rows = transaction.rows(OLD_DEDUPLICATIONS, (retention.now, limit))
+def _prune_deduplications(transaction: Transaction, limit: int, horizon: Horizon) -> int:
+    rows = transaction.rows(OLD_DEDUPLICATIONS, (horizon.now, limit))
     for project, key in rows:
         transaction.execute(FORGET_DEDUPLICATION, (project, key))
     return len(rows)

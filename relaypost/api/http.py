@@ -1,0 +1,39 @@
+"""Requests and responses as the routes see them: raw, complete, authenticated."""
+
+from dataclasses import dataclass, field
+
+from relaypost.domain.projects import TokenKind
+from relaypost.domain.types import ProjectId
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Whose token came with the request, and what it may do."""
+
+    project_id: ProjectId
+    kind: TokenKind
+    token_in_query: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    method: str
+    path: bytes
+    """The raw path, nothing decoded, from `/v2` on."""
+    query: bytes
+    """Raw, without the token."""
+    headers: RawHeaders
+    """Names in lower case."""
+    body: bytes
+    caller: Caller
+    caller_ip: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    status: int = 200
+    body: bytes = b""
+    headers: RawHeaders = field(default_factory=list)
+    """Beside `Content-Type` (JSON when there is a body), `Content-Length` and those of CORS."""

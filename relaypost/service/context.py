@@ -1,0 +1,20 @@
+"""What the functions of the service share: the store, the engine's intake, the clock, the limits."""
+
+from dataclasses import dataclass, field
+
+from relaypost.domain.addresses import AddressPolicy
+from relaypost.domain.limits import Limits
+from relaypost.domain.retention import RetentionPeriods
+from relaypost.runtime import Clock
+from relaypost.service.intake import Intake
+from relaypost.store.base import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    store: Store
+    intake: Intake
+    clock: Clock
+    policy: AddressPolicy
+    limits: Limits = field(default_factory=Limits)
+    retention: RetentionPeriods = field(default_factory=RetentionPeriods)
