@@ -184,7 +184,7 @@ class Projects(Protocol):
         ...
 
     async def set_keys(
-        self, project: ProjectId, keys: SigningKeys, *, was: SigningKeys, now: UnixMs
+        self, project: ProjectId, keys: SigningKeys, *, was: SigningKeys, now: UnixMs | None
     ) -> bool:
         """Replace the signing keys if they still are `was`."""
         ...

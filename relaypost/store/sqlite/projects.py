@@ -62,7 +62,7 @@ def set_keys(
     keys: SigningKeys,
     *,
     was: SigningKeys,
-    now: UnixMs,
+    now: UnixMs | None,
 ) -> bool:
     values = (keys.current, keys.next, now, project, was.current, was.next)
     return bool(transaction.rows(SET_KEYS, values))

@@ -156,7 +156,7 @@ class SqliteProjects:
         )
 
     async def set_keys(
-        self, project: ProjectId, keys: SigningKeys, *, was: SigningKeys, now: UnixMs
+        self, project: ProjectId, keys: SigningKeys, *, was: SigningKeys, now: UnixMs | None
     ) -> bool:
         return await self._database.write(
             lambda transaction: projects.set_keys(transaction, project, keys, was=was, now=now)

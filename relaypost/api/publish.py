@@ -1,0 +1,52 @@
+"""Publish, enqueue and batch."""
+
+from relaypost.api.http import Request, Response
+from relaypost.domain.errors import Invalid
+from relaypost.service.context import Service
+from relaypost.service.publications import publish
+from relaypost.wire.answers import batch_answer, publish_answer
+from relaypost.wire.batch import read_batch
+from relaypost.wire.publish import QUEUE_NAME_RULE, PublishContext, read_publication
+from relaypost.wire.targets import cut_queue
+
+
+async def publish_one(
+    service: Service, request: Request, rest: bytes, queue: str | None = None
+) -> Response:
+    """`POST /v2/publish/{destination}`; `rest` is the raw target behind the route."""
+    publication = read_publication(
+        rest,
+        request.query,
+        headers=request.headers,
+        body=request.body,
+        context=_context(service, request),
+        queue=queue,
+    )
+    published = await publish(service, (publication,))
+    return Response(*publish_answer(publication, published[0]))
+
+
+async def enqueue_one(service: Service, request: Request, rest: bytes) -> Response:
+    """`POST /v2/enqueue/{queueName}/{destination}`."""
+    queue, destination = cut_queue(rest)
+    if not queue:
+        raise Invalid(QUEUE_NAME_RULE)
+    return await publish_one(service, request, destination, queue)
+
+
+async def publish_batch(service: Service, request: Request) -> Response:
+    """`POST /v2/batch`."""
+    publications = read_batch(request.body, _context(service, request))
+    published = await publish(service, publications) if publications else []
+    return Response(*batch_answer(zip(publications, published, strict=True)))
+
+
+def _context(service: Service, request: Request) -> PublishContext:
+    return PublishContext(
+        project_id=request.caller.project_id,
+        limits=service.limits,
+        policy=service.policy,
+        now=service.clock.now(),
+        caller_ip=request.caller_ip,
+        token_in_query=request.caller.token_in_query,
+    )
