@@ -1,0 +1,1 @@
+"""Measures a running relaypost from outside, over HTTP only. Imports nothing of the package."""
