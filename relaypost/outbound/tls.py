@@ -1,0 +1,16 @@
+"""How TLS is spoken to destinations (section 3.2)."""
+
+import ssl
+
+
+def client_context(*, ca_file: str | None = None, verify: bool = True) -> ssl.SSLContext:
+    """TLS 1.2 or newer, checked against the system's trust store and one more file of CAs."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
