@@ -29,5 +29,5 @@ fingerprint() {
 has_node || install_node
 if [ -f $stamp ] && [ "$(cat $stamp)" = "$(fingerprint)" ]; then exit 0; fi
 echo "relaypost: installing the locked Node packages"
-npm ci --prefix $project --silent
+npm ci --prefix $project --loglevel error >/dev/null
 fingerprint >$stamp
