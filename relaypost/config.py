@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from relaypost.domain.addresses import parse_networks
+from relaypost.domain.errors import Invalid
 from relaypost.wire.durations import parse_duration_ms
 
 PREFIX = "RELAYPOST_"
@@ -45,7 +46,8 @@ def _text(value: str) -> str:
 
 def _integer(value: str, *, low: int, high: int = 2**53) -> int:
     if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
-        raise ValueError(f"must be a whole number from {low}" + (f" to {high}" if high < 2**53 else ""))
+        upper = f" to {high}" if high < 2**53 else ""
+        raise ValueError(f"must be a whole number from {low}{upper}")
     return int(value)
 
 
@@ -76,7 +78,10 @@ def _duration_ms(value: str) -> int:
 
 
 def _networks(value: str) -> Networks:
-    return tuple(parse_networks(value))
+    try:
+        return parse_networks(value)
+    except Invalid as error:
+        raise ValueError(str(error)) from None
 
 
 def _origins(value: str) -> tuple[str, ...]:

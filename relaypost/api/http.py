@@ -1,9 +1,14 @@
 """Requests and responses as the routes see them: raw, complete, authenticated."""
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from relaypost.domain.projects import TokenKind
 from relaypost.domain.types import ProjectId
+
+Scope = MutableMapping[str, Any]
+"""What ASGI says of a request."""
 
 RawHeaders = list[tuple[bytes, bytes]]
 

@@ -19,6 +19,8 @@ class RelaypostError(Exception):
 
 class Invalid(RelaypostError):
     index: int | None = None
+    in_workflow: bool = False
+    """The request holds a message of a workflow run; its SDK takes a 400 for the run's end."""
 
 
 class QuotaExceeded(RelaypostError):
@@ -39,6 +41,7 @@ class Forbidden(RelaypostError):
 
 class NotFound(RelaypostError):
     index: int | None = None
+    in_workflow: bool = False
 
 
 class StoreUnavailable(RelaypostError):

@@ -82,7 +82,6 @@ class AnswerReader:
     def answer(self) -> Responded:
         return Responded(
             status=self._status,
-            reason=self._reason.decode("latin-1"),
             headers=tuple(self._headers),
             body=bytes(self._body),
         )

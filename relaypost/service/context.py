@@ -1,4 +1,4 @@
-"""What the functions of the service share: the store, the engine's intake, the clock, the limits."""
+"""What the functions of the service share."""
 
 from dataclasses import dataclass, field
 

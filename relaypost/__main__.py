@@ -1,0 +1,5 @@
+"""`python -m relaypost`."""
+
+from relaypost.cli.main import main
+
+main()

@@ -1,0 +1,163 @@
+"""The ASGI application: routing, authentication, errors, CORS (section 1)."""
+
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from relaypost.api.bodies import Disconnected, OverLimit, Receive, drain, read_body
+from relaypost.api.callers import CallerAddresses, authenticate
+from relaypost.api.cors import Cors
+from relaypost.api.http import Request, Response, Scope
+from relaypost.api.routes import Match, Route, match
+from relaypost.domain.errors import (
+    BodyTooLarge,
+    Forbidden,
+    QuotaExceeded,
+    RelaypostError,
+    StoreUnavailable,
+)
+from relaypost.domain.projects import TokenKind
+from relaypost.service.context import Service
+from relaypost.service.directory import Directory
+from relaypost.wire.errors import error_body, status_of
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Probe = Callable[[], Awaitable[bool]]
+
+NOT_FOUND = Response(404, b'{"error":"not found"}')
+NOT_ALLOWED = b'{"error":"method not allowed"}'
+INTERNAL = Response(500, b'{"error":"internal error"}')
+READ_ONLY = "read-only token is not allowed to perform this operation"
+JSON = (b"content-type", b"application/json")
+RETRY_AFTER = (b"retry-after", b"1")
+CLOSE = (b"connection", b"close")
+NO_CONTENT = 204
+SAFE = frozenset({"GET", "HEAD"})
+
+log = logging.getLogger(__name__)
+
+
+class Api:
+    """One instance answers all requests; it holds no state of its own."""
+
+    def __init__(
+        self,
+        service: Service,
+        directory: Directory,
+        *,
+        is_ready: Probe,
+        base_path: str = "",
+        cors: Cors | None = None,
+        addresses: CallerAddresses | None = None,
+    ) -> None:
+        self._service = service
+        self._directory = directory
+        self._is_ready = is_ready
+        self._base_path = base_path.encode()
+        self._cors = cors or Cors()
+        self._addresses = addresses or CallerAddresses(())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        try:
+            response = await self._answer(scope, receive)
+        except RelaypostError as error:
+            response = _error(error)
+        except Disconnected:
+            return
+        except OverLimit:
+            response = _error(self._over_limit(scope))
+            await self._respond(scope, send, response, closes=True)
+            await drain(receive)
+            await send({"type": "http.response.body"})
+            return
+        except Exception:
+            log.exception("request failed", extra={"method": scope["method"]})
+            response = INTERNAL
+        await self._respond(scope, send, response)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        method: str = scope["method"]
+        if method == "OPTIONS":
+            return self._cors.preflight(scope["headers"])
+        path = self._path(scope)
+        if path in (b"/healthz", b"/readyz"):
+            return await self._health(method, path)
+        found = match(path)
+        if found is None:
+            return NOT_FOUND
+        handler = found.route.handler(method)
+        if handler is None:
+            allow = (b"allow", found.route.allowed.encode())
+            return Response(405, NOT_ALLOWED, [allow])
+        caller = authenticate(self._directory, scope["headers"], scope["query_string"])
+        if caller.kind is TokenKind.READ_ONLY and not (method in SAFE and found.route.is_readable):
+            raise Forbidden(READ_ONLY)
+        request = Request(
+            method=method,
+            path=path,
+            query=scope["query_string"],
+            headers=scope["headers"],
+            body=await self._body(scope, receive, found),
+            caller=caller,
+            caller_ip=self._addresses.of(scope),
+        )
+        return await handler(self._service, request, *found.parameters)
+
+    def _path(self, scope: Scope) -> bytes:
+        """The raw path below the base path."""
+        path: bytes = scope["raw_path"]
+        return path.removeprefix(self._base_path) if self._base_path else path
+
+    async def _health(self, method: str, path: bytes) -> Response:
+        if method not in SAFE:
+            return Response(405, NOT_ALLOWED, [(b"allow", b"GET, HEAD")])
+        if path == b"/healthz" or await self._is_ready():
+            return Response(200, b'{"status":"ok"}')
+        return Response(503, b'{"status":"not ready"}')
+
+    async def _body(self, scope: Scope, receive: Receive, found: Match) -> bytes:
+        limit = self._limit(found.route)
+        if limit and _announced(scope) > limit:
+            raise OverLimit
+        return await read_body(receive, limit)
+
+    def _limit(self, route: Route) -> int:
+        limits = self._service.limits
+        return limits.max_batch_bytes if route.takes_batch else limits.max_message_bytes
+
+    def _over_limit(self, scope: Scope) -> RelaypostError:
+        found = match(self._path(scope))
+        assert found is not None
+        limit = self._limit(found.route)
+        if found.route.takes_batch:
+            return BodyTooLarge(f"request body too large, current limit: {limit}")
+        return QuotaExceeded(f"quota maxMessageSize exceeded, current limit: {limit}")
+
+    async def _respond(
+        self, scope: Scope, send: Send, response: Response, *, closes: bool = False
+    ) -> None:
+        body = response.body
+        headers = [*response.headers, *self._cors.headers(scope["headers"])]
+        if response.status != NO_CONTENT:
+            headers.append((b"content-length", b"%d" % len(body)))
+        if body:
+            headers.append(JSON)
+        if closes:
+            headers.append(CLOSE)
+        shown = b"" if scope["method"] == "HEAD" else body
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": shown, "more_body": closes})
+
+
+def _announced(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return 0
+
+
+def _error(error: RelaypostError) -> Response:
+    headers = [RETRY_AFTER] if isinstance(error, StoreUnavailable) else []
+    return Response(status_of(error), error_body(error), headers)

@@ -1,0 +1,212 @@
+"""A batch request: many publications, all or none (section 2.17).
+
+SDKs write every value as text; whatever else is allowed takes the slow way of `_read_loose`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from relaypost.domain.errors import BodyTooLarge, Invalid, NotFound, QuotaExceeded
+from relaypost.domain.messages import Publication
+from relaypost.wire.destinations import NO_SCHEME
+from relaypost.wire.headers import encode_pairs
+from relaypost.wire.option_values import exceeded
+from relaypost.wire.options import collect
+from relaypost.wire.publish import PublishContext, holds_step, make_publication
+from relaypost.wire.targets import repair_text
+
+NULL: Final = msgspec.Raw(b"null")
+
+
+class Item(msgspec.Struct):
+    """An item as SDKs send it."""
+
+    destination: str = ""
+    headers: dict[str, str] | None = None
+    body: str | None = None
+    queue: str | None = None
+
+    def lines(self) -> Iterable[tuple[str, str]]:
+        return (self.headers or {}).items()
+
+
+class LooseItem(msgspec.Struct):
+    """An item with values of any kind, still as JSON."""
+
+    destination: msgspec.Raw = NULL
+    headers: msgspec.Raw = NULL
+    body: msgspec.Raw = NULL
+    queue: msgspec.Raw = NULL
+
+
+class ReadItem(msgspec.Struct):
+    """A loose item, read: the same header may have several lines."""
+
+    destination: str
+    header_lines: list[tuple[str, str]]
+    body: str
+    queue: str | None
+
+    def lines(self) -> Iterable[tuple[str, str]]:
+        return self.header_lines
+
+
+_items = msgspec.json.Decoder(list[Item])
+_raw_items = msgspec.json.Decoder(list[msgspec.Raw])
+_loose_item = msgspec.json.Decoder(LooseItem)
+_raw_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_text = msgspec.json.Decoder(str)
+
+# Escapes in order, so that the pairs are passed over and an escaped backslash starts nothing.
+_ESCAPES = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
+
+
+def read_batch(body: bytes, context: PublishContext) -> tuple[Publication, ...]:
+    """Read all items; the first that is wrong refuses them all, and the error names its index."""
+    limits = context.limits
+    if len(body) > limits.max_batch_bytes > 0:
+        raise BodyTooLarge(f"request body too large, current limit: {limits.max_batch_bytes}")
+    items = _decode(body)
+    if len(items) > limits.max_batch_messages > 0:
+        raise exceeded("maxBatchMessages", limits.max_batch_messages)
+    return tuple(_read_items(items, context))
+
+
+def _read_items(
+    items: Sequence[Item | msgspec.Raw], context: PublishContext
+) -> Iterator[Publication]:
+    for index, item in enumerate(items):
+        try:
+            yield _read_item(_read_fields(item), context)
+        except (Invalid, NotFound) as error:
+            error.index = index
+            error.in_workflow = any(map(_is_step, items))
+            raise
+        except QuotaExceeded as error:
+            error.index = index
+            raise
+
+
+def _read_item(item: Item | ReadItem, context: PublishContext) -> Publication:
+    """An item behaves like a request of its own, but its destination is data: nothing is cut."""
+    return make_publication(
+        repair_text(item.destination),
+        collect(encode_pairs(item.lines())),
+        (item.body or "").encode(),
+        context=context,
+        queue=item.queue or None,
+    )
+
+
+def _is_step(item: Item | msgspec.Raw) -> bool:
+    try:
+        return holds_step(encode_pairs(_read_fields(item).lines()))
+    except Invalid:
+        return False
+
+
+def _decode(body: bytes) -> Sequence[Item | msgspec.Raw]:
+    try:
+        return _decode_any(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        mended = _ESCAPES.sub(_replace_lone_surrogate, body)
+        if mended == body:
+            raise Invalid(f"invalid JSON body: {_reason(error)}") from None
+        return _decode(mended)
+
+
+def _decode_any(body: bytes) -> Sequence[Item | msgspec.Raw]:
+    try:
+        return _items.decode(body)
+    except msgspec.ValidationError:
+        body.decode()  # raw values are not looked into: this refuses bytes that are no text
+    try:
+        return _raw_items.decode(body)
+    except msgspec.ValidationError:
+        raise Invalid("batch body must be a JSON array") from None
+
+
+def _replace_lone_surrogate(escape: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if escape[1] else escape[0]
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "not valid UTF-8"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return str(error).removeprefix("JSON is malformed: ")
+
+
+def _read_fields(item: Item | msgspec.Raw) -> Item | ReadItem:
+    if isinstance(item, Item):
+        return item
+    try:
+        loose = _loose_item.decode(item)
+    except msgspec.ValidationError:
+        raise Invalid("batch item must be a JSON object") from None
+    return ReadItem(
+        _read_destination(loose.destination),
+        _read_headers(loose.headers),
+        _read_body(loose.body),
+        _read_queue(loose.queue),
+    )
+
+
+def _read_destination(raw: msgspec.Raw) -> str:
+    if not _is_text(raw):
+        raise Invalid(f"invalid destination url: {NO_SCHEME}")
+    return _text.decode(raw)
+
+
+def _read_body(raw: msgspec.Raw) -> str:
+    """Any JSON value but a text is kept as its compact text: an SDK passes objects through."""
+    if _is_null(raw):
+        return ""
+    return _text.decode(raw) if _is_text(raw) else _compact(raw)
+
+
+def _read_queue(raw: msgspec.Raw) -> str | None:
+    if _is_null(raw):
+        return None
+    if not _is_text(raw):
+        raise Invalid("invalid queue")
+    return _text.decode(raw)
+
+
+def _read_headers(raw: msgspec.Raw) -> list[tuple[str, str]]:
+    if _is_null(raw):
+        return []
+    if not bytes(raw).startswith(b"{"):
+        raise Invalid("invalid headers")
+    fields = _raw_object.decode(raw)
+    return [(name, value) for name, values in fields.items() for value in _read_values(values)]
+
+
+def _read_values(raw: msgspec.Raw) -> list[str]:
+    values = _raw_items.decode(raw) if bytes(raw).startswith(b"[") else [raw]
+    return [_read_value(value) for value in values if not _is_null(value)]
+
+
+def _read_value(raw: msgspec.Raw) -> str:
+    if bytes(raw).startswith((b"{", b"[")):
+        raise Invalid("invalid headers")
+    return _text.decode(raw) if _is_text(raw) else _compact(raw)
+
+
+def _is_null(raw: msgspec.Raw) -> bool:
+    return bytes(raw) == b"null"
+
+
+def _is_text(raw: msgspec.Raw) -> bool:
+    return bytes(raw).startswith(b'"')
+
+
+def _compact(raw: msgspec.Raw) -> str:
+    return msgspec.json.format(bytes(raw), indent=-1).decode()

@@ -1,0 +1,33 @@
+"""What the protocol has and this server does not, yet: refused with a clear text, never ignored.
+
+Each function goes when its feature comes.
+"""
+
+from collections.abc import Mapping
+
+from relaypost.domain.errors import Invalid, NotFound
+from relaypost.wire.flow_control import FlowControl
+
+
+def refuse_flow_control(flow_control: FlowControl | None, prefix: str) -> None:
+    if flow_control is not None:
+        raise Invalid(f"invalid {prefix}Flow-Control-Key: flow control is not available yet")
+
+
+def refuse_queue(queue: str | None) -> None:
+    if queue is not None:
+        raise Invalid("invalid Upstash-Queue-Name: queues are not available yet")
+
+
+def refuse_url_group(name: str) -> None:
+    raise NotFound(f"topic {name} not found")
+
+
+def refuse_llm() -> None:
+    raise Invalid("invalid destination url: api llm is not configured")
+
+
+def refuse_workflow(texts: Mapping[str, str], prefix: str) -> None:
+    """A message belongs to a workflow run when it has both headers (workflow API, 1.3)."""
+    if "Workflow-Runid" in texts and "Workflow-Init" in texts:
+        raise Invalid(f"invalid {prefix}Workflow-RunId: workflows are not available yet")
