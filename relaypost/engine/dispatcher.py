@@ -68,9 +68,9 @@ class Dispatcher:
 
     def leave(self, message: Message) -> None:
         """Give the slot of an attempt back."""
-        self._slots.leave(message)
-        if self._behind:
+        if self._behind or not self._slots.free:
             self._wake.set()
+        self._slots.leave(message)
 
     async def run(self) -> None:
         """Claim whatever is due, for ever."""
@@ -90,7 +90,8 @@ class Dispatcher:
             self._behind = True
             raise
         self._behind = claimed.more
-        self.start(claim, claimed.messages, next_due_at=claimed.next_due_at)
+        self.start(claim, claimed.messages, next_due_at=None)
+        self._next_due_at = _earlier(self._next_due_at, claimed.next_due_at)
         if claimed.more:
             self._wake.set()
 
@@ -105,6 +106,10 @@ class Dispatcher:
             return
 
     def _seconds_to_next(self) -> float | None:
-        if self._behind or self._next_due_at is None:
+        if self._behind or self._next_due_at is None or not self._slots.free:
             return None
         return max(0, self._next_due_at - self._clock.now()) / 1000
+
+
+def _earlier(one: UnixMs | None, other: UnixMs | None) -> UnixMs | None:
+    return min((time for time in (one, other) if time is not None), default=None)
