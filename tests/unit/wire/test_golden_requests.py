@@ -50,8 +50,7 @@ class Recorded:
         self.path, self.query = path.encode(), query.encode()
         self.headers: dict[str, str] = request["headers"]
         body = request["body"] or ""
-        is_text = isinstance(body, str)
-        self.body: bytes = body.encode() if is_text else base64.b64decode(body["base64"])
+        self.body = body.encode() if isinstance(body, str) else base64.b64decode(body["base64"])
 
     def read(self) -> tuple[Publication, ...]:
         if self.route == "batch":
