@@ -235,4 +235,6 @@ def _forwarded(prefix: str, name: str) -> Slot | None:
 
 
 def forwarded_lines(forwarded: Mapping[str, Iterable[str]]) -> tuple[tuple[str, str], ...]:
+    if not forwarded:
+        return ()
     return tuple([(name, value) for name, values in forwarded.items() for value in values])
