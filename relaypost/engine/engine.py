@@ -22,6 +22,9 @@ from relaypost.store.base import Store
 PAUSE_SECONDS = 0.5
 """Before a loop goes on that was stopped by an error."""
 
+SILENT_SECONDS = 60
+"""For how long a part says only once that the store is unavailable."""
+
 log = logging.getLogger(__name__)
 delivery_log = logging.getLogger("relaypost.deliveries")
 
@@ -143,11 +146,15 @@ class Engine:
 
 async def _for_ever(name: str, loop: Callable[[], Awaitable[None]]) -> None:
     """Run a loop again when an error ends it: nothing else would restart it."""
+    clock = asyncio.get_running_loop()
+    silent_until = clock.time()
     while True:
         try:
             await loop()
         except StoreUnavailable as error:
-            log.error("%s waits for the store: %s", name, error)
+            if clock.time() >= silent_until:
+                log.error("%s waits for the store: %s", name, error)
+                silent_until = clock.time() + SILENT_SECONDS
         except Exception:
             log.exception("%s failed and goes on", name)
         await asyncio.sleep(PAUSE_SECONDS)
