@@ -104,14 +104,17 @@ class Attempts:
 def describe(settlement: Settlement, *, took_ms: int) -> dict[str, object]:
     """The fields of the one log line of an attempt."""
     message, transition = settlement.message, settlement.transition
-    error = next((entry.error for entry in transition.entries if entry.error), None)
+    failure = next((entry for entry in transition.entries if entry.error), None)
     return {
         "message_id": message_text(message.id),
         "project_id": message.project_id,
+        "method": message.envelope.method,
         "url": message.envelope.url,
         "retried": message.retried,
+        "max_retries": message.envelope.max_retries,
         "state": transition.state.name,
-        "status": transition.response_status,
-        "error": error,
+        "status": failure.response_status if failure else transition.response_status,
+        "error": failure.error if failure else None,
+        "due_at": transition.due_at if transition.state is State.WAITING else None,
         "took_ms": took_ms,
     }

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from relaypost.domain.errors import StoreUnavailable
-from relaypost.domain.messages import Message
+from relaypost.domain.messages import Message, State
 from relaypost.domain.retention import RetentionPeriods
 from relaypost.domain.types import LeaseId, UnixMs
 from relaypost.engine.attempt import Attempts, Signing, describe
@@ -110,9 +110,10 @@ class Engine:
         finally:
             self.intake.leave(message)
         self._settler.add(settlement, lease)
-        if delivery_log.isEnabledFor(logging.INFO):
+        level = logging.INFO if settlement.transition.state is State.DELIVERED else logging.WARNING
+        if delivery_log.isEnabledFor(level):
             took_ms = self._clock.now() - started
-            delivery_log.info("attempt", extra=describe(settlement, took_ms=took_ms))
+            delivery_log.log(level, "attempt", extra=describe(settlement, took_ms=took_ms))
 
     async def _periodic(self, name: str, tick: Callable[[], Awaitable[UnixMs | None]]) -> None:
         """Run a part whenever it asks for it."""
