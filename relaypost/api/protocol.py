@@ -4,9 +4,14 @@ Heads have a greatest size, and whoever keeps a connection waiting is given up. 
 connections once a second: a timer for each request would cost more than the request itself.
 """
 
+import logging
+from collections.abc import Iterator
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from relaypost.api.http import RawHeaders
 
 MAX_HEAD_BYTES = 262_144
 HEAD_SECONDS = 30
@@ -26,9 +31,17 @@ def _refusal(status: bytes, text: bytes) -> bytes:
     return b"%s\r\ncontent-length: %d\r\n\r\n%s" % (head, len(body), body)
 
 
-BAD_REQUEST = _refusal(b"400 Bad Request", b"invalid HTTP request")
+def _bad_request(reason: bytes) -> bytes:
+    return _refusal(b"400 Bad Request", b"invalid HTTP request: %s" % reason.replace(b'"', b"'"))
+
+
 TIMED_OUT = _refusal(b"408 Request Timeout", b"the request did not come in time")
 TOO_LARGE = _refusal(b"431 Request Header Fields Too Large", b"request header fields too large")
+
+
+OF_UPGRADES = frozenset({b"upgrade", b"http2-settings"})
+
+log = logging.getLogger(__name__)
 
 
 class HeadTooLarge(Exception):
@@ -50,8 +63,14 @@ class ClientConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
             return
+        self._unset_keepalive_if_required()
         self._fed_bytes += len(data)
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            self._refuse_for(error)
         if self._fed_bytes > MAX_HEAD_BYTES and not self._is_refused:
             self._refuse(TOO_LARGE)
 
@@ -69,6 +88,8 @@ class ClientConnection(HttpToolsProtocol):
         self._in_head = False
         if self._fed_bytes > MAX_HEAD_BYTES and self._head_bytes() > MAX_HEAD_BYTES:
             raise HeadTooLarge
+        if self.parser.should_upgrade():
+            return
         self._fed_bytes = self._age = 0
         target, self.url = self.url, b"/"  # nothing there that could be normalised or refused
         super().on_headers_complete()
@@ -82,6 +103,8 @@ class ClientConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._fed_bytes = 0
+        if self.parser.should_upgrade():
+            return  # its body is still to come
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -94,9 +117,6 @@ class ClientConnection(HttpToolsProtocol):
             return False
         self.cycle.keep_alive = False
         return True
-
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(TOO_LARGE if self._fed_bytes > MAX_HEAD_BYTES else BAD_REQUEST)
 
     def shutdown(self) -> None:
         if self._is_refused:
@@ -140,6 +160,30 @@ class ClientConnection(HttpToolsProtocol):
         elif self._age > WRITE_SECONDS:
             self.transport.abort()
 
+    def _go_on_without_upgrade(self, rest: bytes) -> None:
+        """Read the request as if it had not offered another protocol: the parser would take what
+        follows the head, its body even, for that protocol.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(_bad_request(b"CONNECT is for proxies"))
+            return
+        version = self.parser.get_http_version().encode()
+        lines = b"".join(b"%s: %s\r\n" % header for header in _without_upgrade(self.headers))
+        head = b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, version, lines)
+        self.parser = httptools.HttpRequestParser(self)
+        self._fed_bytes = 0
+        self.data_received(head + rest)
+
+    def _refuse_for(self, error: httptools.HttpParserError) -> None:
+        cause = error.__context__
+        if isinstance(cause, HeadTooLarge):
+            self._refuse(TOO_LARGE)
+            return
+        if cause is not None:
+            log.error("reading a request failed", exc_info=cause)
+        self._refuse(_bad_request(str(error).encode()))
+
     def _refuse(self, answer: bytes) -> None:
         """Answer what can't be read further, and read on without looking at it."""
         self._is_refused = True
@@ -166,3 +210,13 @@ def _path_of(target: bytes) -> bytes:
     _, _, rest = target.partition(b"://")
     _, slash, path = rest.partition(b"/")
     return slash + path
+
+
+def _without_upgrade(headers: RawHeaders) -> Iterator[tuple[bytes, bytes]]:
+    for name, value in headers:
+        if name == b"connection":
+            options = [option.strip() for option in value.split(b",")]
+            kept = [option for option in options if option.lower() not in OF_UPGRADES]
+            yield name, b", ".join(kept)
+        elif name not in OF_UPGRADES:
+            yield name, value
