@@ -111,7 +111,7 @@ class Application:
         host, port = self._settings.host, self._settings.port
         try:
             listeners = listen(host, port, other_loopback=self._development)
-        except (OSError, UnicodeError) as error:
+        except (OSError, TypeError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or "not an address"
             raise SettingError(f"can't listen on {host} port {port}: {reason}") from None
         return [opened.enter_context(listener) for listener in listeners]

@@ -433,9 +433,13 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
     known |= {setting.file_variable for setting in TABLE if setting.file_variable}
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else "see relaypost serve --help"
-            raise SettingError(f"{name} is not a setting of relaypost ({hint})")
+            raise SettingError(f"{name} is not a setting of relaypost ({_hint(name, known)})")
+
+
+def _hint(name: str, known: set[str]) -> str:
+    names = [other.removeprefix(PREFIX) for other in known]
+    near = get_close_matches(name.removeprefix(PREFIX), names, 1)
+    return f"did you mean {PREFIX}{near[0]}?" if near else "see relaypost serve --help"
 
 
 assert {field.name for field in fields(Settings)} == {setting.name for setting in TABLE}

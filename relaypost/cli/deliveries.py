@@ -54,6 +54,8 @@ def _sequel(fields: dict[str, Any], now: float) -> str:
         return f", retry {retried + 1} of {retries} in {pause}"
     if retried < retries:
         return ", not to be retried: now a dead letter"
+    if retries == 0:
+        return ", no retries: now a dead letter"
     return f", no more retries after {retries}: now a dead letter"
 
 

@@ -1,7 +1,7 @@
 """`relaypost serve` and `relaypost dev`."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -55,7 +55,7 @@ def serve(**flags: Any) -> None:
 @with_settings
 def dev(*, expose: bool, **flags: Any) -> None:
     """Run the server for development: public credentials, private destinations allowed."""
-    settings = _settings(flags, **DEVELOPMENT_DEFAULTS, **_development_port())
+    settings = _settings(flags, **DEVELOPMENT_DEFAULTS, **development_port(os.environ))
     is_exposed = settings.host not in LOOPBACK
     if is_exposed and not expose:
         fail(
@@ -70,9 +70,9 @@ def dev(*, expose: bool, **flags: Any) -> None:
     )
 
 
-def _development_port() -> dict[str, str]:
-    """The port that the JS SDK looks at in its development mode; others stay as they are."""
-    port = os.environ.get("QSTASH_DEV_PORT", "")
+def development_port(environment: Mapping[str, str]) -> dict[str, str]:
+    """The port that the JS SDK looks for; what is no port counts as none, for the SDK too."""
+    port = environment.get("QSTASH_DEV_PORT", "")
     return {"port": port} if port.isascii() and port.isdigit() and 0 < int(port) < 65536 else {}
 
 

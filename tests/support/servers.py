@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +41,12 @@ class Account:
 class RelaypostProcess:
     """One running server; settings are given as environment variables, so secrets are possible."""
 
-    def __init__(self, command: Command, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Command, settings: Mapping[str, str], arguments: Sequence[str] = ()
+    ) -> None:
         given = {f"RELAYPOST_{name.upper()}": value for name, value in settings.items()}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "relaypost", command, "--port", "0"],
+            [sys.executable, "-m", "relaypost", command, "--port", "0", *arguments],
             cwd=ROOT,
             env=_plain_environment() | given,
             stdin=subprocess.DEVNULL,
@@ -64,6 +66,10 @@ class RelaypostProcess:
         """All that it has printed so far, on both streams."""
         with self._changed:
             return "".join(self._lines)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def port(self) -> int:
@@ -92,8 +98,14 @@ class RelaypostProcess:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; answers the exit status."""
+        self.signal(number)
+        return self.wait_end()
+
+    def signal(self, number: signal.Signals) -> None:
         if self._process.poll() is None:
             self._process.send_signal(number)
+
+    def wait_end(self) -> int:
         try:
             status = self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -131,9 +143,9 @@ class RelaypostProcess:
 
 
 @contextmanager
-def running(command: Command, **settings: str) -> Iterator[RelaypostProcess]:
+def running(command: Command, *arguments: str, **settings: str) -> Iterator[RelaypostProcess]:
     """A server that is killed at the end, and that has met no defect of its own until then."""
-    server = RelaypostProcess(command, settings)
+    server = RelaypostProcess(command, settings, arguments)
     try:
         yield server
     finally:
