@@ -118,17 +118,24 @@ def describe(settlement: Settlement, *, took_ms: int) -> dict[str, object]:
     targets of redirects hold secrets.
     """
     message, transition = settlement.message, settlement.transition
-    error = next((entry for entry in transition.entries if entry.error), None)
-    status = transition.response_status if error is None else error.response_status
+    failure = next((entry for entry in transition.entries if entry.error), None)
+    status = failure.response_status if failure else transition.response_status
     return ids_of(message) | {
-        "host": host_of(message.envelope.url),
-        "path": path_of(message.envelope.url),
+        "method": message.envelope.method,
+        "url": _place(message.envelope.url),
         "retried": message.retried,
+        "max_retries": message.envelope.max_retries,
         "state": transition.state.name,
         "status": status,
-        "error": error.error if error is not None and status is None else None,
+        "error": failure.error if failure and status is None else None,
+        "due_at": transition.due_at if transition.state is State.WAITING else None,
         "took_ms": took_ms,
     }
+
+
+def _place(url: str) -> str:
+    scheme, _, _ = url.partition("://")
+    return f"{scheme}://{host_of(url)}{path_of(url)}"
 
 
 def ids_of(message: Message) -> dict[str, object]:
