@@ -87,12 +87,12 @@ class Dialer:
                     server_hostname=_server_name(destination),
                 )
         except (OSError, ValueError) as error:
-            connection.abort()
+            connection.forsake()
             return (
                 connection_failed("connect timeout") if limit.expired() else network_failed(error)
             )
         except asyncio.CancelledError:
-            connection.abort()
+            connection.forsake()
             raise
         return connection
 
