@@ -36,6 +36,13 @@ async def sink(account: Account, rest: RestApi) -> AsyncIterator[Sink]:
 
 
 @pytest.fixture
+async def plain_sink() -> AsyncIterator[Sink]:
+    """A destination of tests that look at signatures themselves."""
+    async with listening_sink() as sink:
+        yield sink
+
+
+@pytest.fixture
 def label(request: pytest.FixtureRequest) -> str:
     """Marks the messages of one test among all that its user ever published."""
     name: str = request.node.name

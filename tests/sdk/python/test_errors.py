@@ -43,7 +43,7 @@ async def refusal(kind: str, account: Account, **options: Any) -> str:
     return str(caught.value)
 
 
-@pytest.mark.conformance("P-5", "P-14", "P-18", "P-19", "A-11")
+@pytest.mark.conformance("P-5", "P-14", "P-18", "P-19")
 @pytest.mark.parametrize(("options", "status", "error"), REFUSED)
 async def test_the_texts_of_refusals(
     kind: str, account: Account, options: dict[str, Any], status: int, error: str
@@ -63,7 +63,7 @@ async def test_values_that_make_no_sense(
     assert text.startswith(f'Request failed with status: 400, body: {{"error":"{quoted}')
 
 
-@pytest.mark.conformance("P-1", "A-11")
+@pytest.mark.conformance("P-1")
 @pytest.mark.parametrize("token", ["unknown", "eyJVc2VySUQiOiJ4IiwiUGFzc3dvcmQiOiJ5In0="])
 async def test_a_token_that_nobody_has(
     kind: str, development: RelaypostProcess, token: str
