@@ -54,7 +54,7 @@ async def test_answers_that_end_their_connection(sender: HttpSender, answer: byt
         for _ in range(2):
             outcome = await sender.send(attempt_request(server.url()))
             assert isinstance(outcome, Responded)
-            assert (outcome.status, outcome.reason, outcome.body) == (200, "OK", b"ok")
+            assert (outcome.status, outcome.body) == (200, b"ok")
     assert server.connections == 2
 
 
@@ -66,7 +66,7 @@ async def test_answers_after_which_the_connection_lives_on(
         for _ in range(3):
             outcome = await sender.send(attempt_request(server.url()))
             assert isinstance(outcome, Responded)
-            assert (outcome.status, outcome.reason, outcome.body) == (200, "OK", b"ok")
+            assert (outcome.status, outcome.body) == (200, b"ok")
             names = {name for name, _ in outcome.headers}
             assert names <= {"Content-Length", "Transfer-Encoding", "Connection", "Trailer"}
     assert server.connections == 1
@@ -82,7 +82,7 @@ async def test_answers_that_arrive_byte_by_byte(sender: HttpSender, answer: byte
     async with raw_server(script) as server:
         outcome = await sender.send(attempt_request(server.url()))
     assert isinstance(outcome, Responded)
-    assert (outcome.status, outcome.reason, outcome.body) == (200, "OK", b"ok")
+    assert (outcome.status, outcome.body) == (200, b"ok")
 
 
 @pytest.mark.conformance("D-12")
@@ -90,7 +90,7 @@ async def test_204_is_a_success_without_body(sender: HttpSender) -> None:
     async with raw_server(answering(b"HTTP/1.1 204 No Content\r\n\r\n")) as server:
         for _ in range(2):
             outcome = await sender.send(attempt_request(server.url()))
-            assert outcome == Responded(status=204, reason="No Content")
+            assert outcome == Responded(status=204)
             assert outcome.is_success
     assert server.connections == 1
 
@@ -144,7 +144,6 @@ async def test_headers_are_kept_in_order_with_canonical_names(sender: HttpSender
         outcome = await sender.send(attempt_request(server.url()))
     assert outcome == Responded(
         status=500,
-        reason="Ohé no",
         headers=(
             ("Set-Cookie", "a=1"),
             ("Set-Cookie", "b=2"),
@@ -160,7 +159,7 @@ async def test_an_answer_without_reason_phrase(sender: HttpSender) -> None:
     async with raw_server(answering(b"HTTP/1.1 599\r\nContent-Length: 0\r\n\r\n")) as server:
         outcome = await sender.send(attempt_request(server.url()))
     assert isinstance(outcome, Responded)
-    assert (outcome.status, outcome.reason) == (599, "")
+    assert outcome.status == 599
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, b""), (299, b""), (404, b"no"), (500, b"no")])
