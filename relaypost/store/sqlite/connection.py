@@ -10,7 +10,7 @@ import apsw
 
 from relaypost.domain.errors import StoreUnavailable
 from relaypost.domain.types import Sequence
-from relaypost.domain.urls import host_of, path_of
+from relaypost.domain.urls import host_of, name_of, path_of
 
 CACHE_KIB = 65536
 
@@ -91,7 +91,7 @@ def migrate(connection: apsw.Connection) -> None:
 
 def newest_sequence(connection: apsw.Connection) -> Sequence:
     """The largest sequence number that is stored; later ones follow it."""
-    found = [_one(connection, "SELECT max(id) FROM envelopes")]
+    found = [_one(connection, "SELECT max(id) + 1 FROM envelopes")]  # with its derived ACTIVE
     for (project,) in connection.execute("SELECT id FROM projects").fetchall():
         found += connection.execute(NEWEST, {"project": project}).fetchall()[0]
     return Sequence(max((number or 0) for number in found))
@@ -118,6 +118,6 @@ def _one(connection: apsw.Connection, query: str) -> Any:
 
 
 def _add_functions(connection: apsw.Connection) -> None:
-    functions: dict[str, Any] = {"url_host": host_of, "url_path": path_of}
+    functions: dict[str, Any] = {"url_host": host_of, "url_name": name_of, "url_path": path_of}
     for name, function in functions.items():
         connection.create_scalar_function(name, function, 1, deterministic=True)

@@ -1,6 +1,7 @@
 """The SQLite store: each noun's protocol, spoken as units of work on one database."""
 
 import os
+from collections.abc import Callable
 from collections.abc import Sequence as Items
 
 from relaypost.domain.dead_letters import DeadLetter
@@ -8,7 +9,7 @@ from relaypost.domain.filters import Filter, Page
 from relaypost.domain.gates import Capacity
 from relaypost.domain.lifecycle import Settlement
 from relaypost.domain.logs import LogEntry
-from relaypost.domain.messages import Message, NewMessage, Publication
+from relaypost.domain.messages import Envelope, Message, NewMessage, Publication
 from relaypost.domain.projects import Project, SigningKeys, Token
 from relaypost.domain.retention import Horizon
 from relaypost.domain.sequences import time_of
@@ -118,24 +119,41 @@ class SqliteDeadLetters:
             )
         )
 
-    async def delete(
+    async def matching(
         self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
     ) -> Listing[DeadLetterId]:
+        return await self._database.read(
+            lambda connection: dead_letters.matching(connection, project, which, page, since=since)
+        )
+
+    async def delete(
+        self, project: ProjectId, ids: Items[DeadLetterId], *, since: UnixMs
+    ) -> list[bool]:
         return await self._database.write(
-            lambda transaction: dead_letters.delete(transaction, project, which, page, since=since)
+            lambda transaction: dead_letters.delete(transaction, project, ids, since=since)
         )
 
     async def replace(
         self,
         project: ProjectId,
-        replacements: Items[tuple[DeadLetterId, NewMessage]],
+        ids: Items[DeadLetterId],
         *,
+        bring_back: Callable[[Envelope], NewMessage],
+        all_or_none: bool,
+        since: UnixMs,
         claim: Claim | None,
         now: UnixMs,
     ) -> Accepted:
         return await self._database.write(
             lambda transaction: dead_letters.replace(
-                transaction, project, replacements, claim=claim, now=now
+                transaction,
+                project,
+                ids,
+                bring_back=bring_back,
+                all_or_none=all_or_none,
+                since=since,
+                claim=claim,
+                now=now,
             )
         )
 
