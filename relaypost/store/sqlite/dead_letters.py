@@ -17,7 +17,7 @@ from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.envelopes import unpack_headers
 from relaypost.store.sqlite.filters import on_envelopes
-from relaypost.store.sqlite.windows import Track, Walk, direction_of, span_of
+from relaypost.store.sqlite.windows import MAX_EXAMINED, Track, Walk, direction_of, span_of
 
 MAX_PAGE_BYTES = 33_554_432
 """A page ends early when the bodies on it exceed this, unless its elements were named."""
@@ -51,9 +51,16 @@ AND NOT EXISTS (SELECT 1 FROM messages WHERE project_id = ? AND id = envelopes.i
 
 
 def list_dead_letters(
-    connection: apsw.Connection, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
+    connection: apsw.Connection,
+    project: ProjectId,
+    which: Filter,
+    page: Page,
+    *,
+    since: UnixMs,
+    max_examined: int = MAX_EXAMINED,
 ) -> Listing[DeadLetter]:
-    walk = Walk(connection, project, span_of(which, page, since=since), page)
+    span = span_of(which, page, since=since)
+    walk = Walk(connection, project, span, page, max_examined=max_examined)
     found: list[DeadLetter] = []
     size = 0
     for id in _matching(walk, connection, project, which, page):
@@ -66,9 +73,16 @@ def list_dead_letters(
 
 
 def matching(
-    connection: apsw.Connection, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
+    connection: apsw.Connection,
+    project: ProjectId,
+    which: Filter,
+    page: Page,
+    *,
+    since: UnixMs,
+    max_examined: int = MAX_EXAMINED,
 ) -> Listing[DeadLetterId]:
-    walk = Walk(connection, project, span_of(which, page, since=since), page)
+    span = span_of(which, page, since=since)
+    walk = Walk(connection, project, span, page, max_examined=max_examined)
     found: list[DeadLetterId] = []
     for id in _matching(walk, connection, project, which, page):
         if len(found) == page.count:

@@ -28,6 +28,7 @@ from relaypost.store.sqlite import (
 )
 from relaypost.store.sqlite.connection import lock_file, newest_sequence, open_writer
 from relaypost.store.sqlite.database import Database
+from relaypost.store.sqlite.windows import MAX_EXAMINED
 
 
 class SqliteMessages:
@@ -86,14 +87,17 @@ class SqliteMessages:
 
 
 class SqliteLogs:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, max_examined: int) -> None:
         self._database = database
+        self._max_examined = max_examined
 
     async def entries(
         self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
     ) -> Listing[LogEntry]:
         return await self._database.read(
-            lambda connection: logs.list_entries(connection, project, which, page, since=since)
+            lambda connection: logs.list_entries(
+                connection, project, which, page, since=since, max_examined=self._max_examined
+            )
         )
 
     async def histories(
@@ -101,21 +105,22 @@ class SqliteLogs:
     ) -> Listing[list[LogEntry]]:
         return await self._database.read(
             lambda connection: grouped_logs.list_messages(
-                connection, project, which, page, since=since
+                connection, project, which, page, since=since, max_examined=self._max_examined
             )
         )
 
 
 class SqliteDeadLetters:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, max_examined: int) -> None:
         self._database = database
+        self._max_examined = max_examined
 
     async def select(
         self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
     ) -> Listing[DeadLetter]:
         return await self._database.read(
             lambda connection: dead_letters.list_dead_letters(
-                connection, project, which, page, since=since
+                connection, project, which, page, since=since, max_examined=self._max_examined
             )
         )
 
@@ -123,7 +128,9 @@ class SqliteDeadLetters:
         self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
     ) -> Listing[DeadLetterId]:
         return await self._database.read(
-            lambda connection: dead_letters.matching(connection, project, which, page, since=since)
+            lambda connection: dead_letters.matching(
+                connection, project, which, page, since=since, max_examined=self._max_examined
+            )
         )
 
     async def delete(
@@ -210,17 +217,25 @@ class SqliteUpkeep:
 
 
 class SqliteStore:
-    """All nouns over one file, or over a database in memory when `path` is `None`."""
+    """All nouns over one file, or over a database in memory when `path` is `None`.
+
+    `max_examined` bounds the rows that one page of a list looks at before it ends.
+    """
 
     def __init__(
-        self, path: str | None, *, capacity: Capacity | None = None, inline: bool = False
+        self,
+        path: str | None,
+        *,
+        capacity: Capacity | None = None,
+        inline: bool = False,
+        max_examined: int = MAX_EXAMINED,
     ) -> None:
         lock = None if path is None else lock_file(path)
         database = Database(
             open_writer(path), path=path, capacity=capacity or Capacity(), inline=inline
         )
         self.messages = SqliteMessages(database)
-        self.logs = SqliteLogs(database)
-        self.dead_letters = SqliteDeadLetters(database)
+        self.logs = SqliteLogs(database, max_examined)
+        self.dead_letters = SqliteDeadLetters(database, max_examined)
         self.projects = SqliteProjects(database)
         self.upkeep = SqliteUpkeep(database, lock)
