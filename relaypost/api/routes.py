@@ -82,7 +82,7 @@ def match(path: bytes) -> Match | None:
 
 def _match_item(path: bytes) -> Match | None:
     for prefix, route in ITEMS:
-        if path.startswith(prefix) and len(path) > len(prefix):
+        if path.startswith(prefix):
             id = unquote(path[len(prefix) :].decode("latin-1"), errors="replace")
-            return Match(route, (id,))
+            return Match(route, (id,)) if id else None
     return None
