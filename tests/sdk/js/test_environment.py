@@ -25,7 +25,7 @@ SETTINGS = {
 def account(tmp_path: Path) -> Iterator[Account]:
     database_url = f"sqlite:///{tmp_path}/relaypost.db"
     with running("serve", database_url=database_url, **SETTINGS) as server:
-        yield Account(f"{server.url}/a/b/", "t", CURRENT, NEXT)
+        yield Account(f"{server.url}/", "t", CURRENT, NEXT)
 
 
 async def publish(sdk: JavaScriptSdk, sink: Sink) -> Received:
