@@ -122,6 +122,8 @@ async def make_referred(request: Recorded, rest: RestApi, sink: Sink) -> dict[st
     for id in ("1-0", "2-0"):
         if f"={id}" in text or f"/{id}" in text or f'"{id}"' in text:
             ids[id] = (await rest.fail(sink.script("/fail", Answer(500))))["dlqId"]
+    if "cursor=1-5" in text:
+        ids["cursor=1-5"] = "cursor=1790000000000-5"
     return ids
 
 

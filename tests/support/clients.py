@@ -51,3 +51,7 @@ def python_sdk(kind: str, account: Account) -> PythonSdk:
     """
     make = QStash if kind == "sync" else AsyncQStash
     return PythonSdk(make(account.token, retry=False, base_url=account.url or None))
+
+
+Connect = Callable[[Account], PythonSdk]
+"""Makes a client of the kind that a test runs on."""

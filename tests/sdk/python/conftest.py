@@ -1,10 +1,11 @@
 """Each test runs on both clients of the Python SDK, each with a user of its own."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.support.clients import PythonSdk, python_sdk
+from tests.support.clients import Connect, PythonSdk, python_sdk
 from tests.support.servers import Account, RelaypostProcess
 
 USERS = {"sync": "testUser1", "async": "testUser2"}
@@ -22,7 +23,18 @@ def account(kind: str, development: RelaypostProcess) -> Account:
 
 
 @pytest.fixture
-async def sdk(kind: str, account: Account) -> AsyncIterator[PythonSdk]:
-    sdk = python_sdk(kind, account)
-    yield sdk
-    await sdk.close()
+async def connect(kind: str) -> AsyncIterator[Connect]:
+    """Its clients are closed when the test has ended, however it did."""
+    async with AsyncExitStack() as opened:
+
+        def connect(account: Account) -> PythonSdk:
+            sdk = python_sdk(kind, account)
+            opened.push_async_callback(sdk.close)
+            return sdk
+
+        yield connect
+
+
+@pytest.fixture
+def sdk(connect: Connect, account: Account) -> PythonSdk:
+    return connect(account)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from qstash.errors import QStashError
 
-from tests.support.clients import python_sdk
+from tests.support.clients import Connect
 from tests.support.rest import rest_api
 from tests.support.servers import Account, RelaypostProcess, running
 from tests.support.sinks import listening_sink
@@ -26,12 +26,14 @@ def database_url(tmp_path: Path) -> str:
 
 
 @pytest.mark.conformance("K-1", "K-8")
-async def test_what_a_new_server_prints_is_all_that_is_needed(kind: str, database_url: str) -> None:
+async def test_what_a_new_server_prints_is_all_that_is_needed(
+    connect: Connect, database_url: str
+) -> None:
     with running("serve", database_url=database_url, allow_networks="127.0.0.0/8") as server:
         server.wait_output(re.compile("Read-only token"))
         printed = dict(PRINTED.findall(server.output))
         assert set(json.loads(base64.b64decode(printed["TOKEN"]))) == {"UserID", "Password"}
-        sdk = python_sdk(kind, Account(printed["URL"], printed["TOKEN"], "", ""))
+        sdk = connect(Account(printed["URL"], printed["TOKEN"], "", ""))
         keys = await sdk.signing_key.get()
         assert (keys.current, keys.next) == (
             printed["CURRENT_SIGNING_KEY"],
@@ -40,41 +42,40 @@ async def test_what_a_new_server_prints_is_all_that_is_needed(kind: str, databas
         async with listening_sink() as sink:
             await sdk.message.publish(url=sink.url_of("/hook"))
             await sink.wait_one("/hook")
-        await sdk.close()
 
 
 @pytest.mark.conformance("A-13")
-async def test_below_a_path(kind: str, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_below_a_path(
+    connect: Connect, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with running("serve", database_url=database_url, token="t", base_path="/a/b") as server:
+        assert server.url.endswith("/a/b")
         monkeypatch.setenv("QSTASH_URL", f"{server.url}//")
         for base_url in (f"{server.url}/", FROM_ENVIRONMENT):
-            sdk = python_sdk(kind, Account(base_url, "t", "", ""))
+            sdk = connect(Account(base_url, "t", "", ""))
             published = await sdk.message.publish(url=URL, delay=LATE)
             assert (await sdk.message.get(published.message_id)).url == URL
-            await sdk.close()
 
 
 @pytest.mark.conformance("K-22")
 async def test_tokens_of_development_open_nothing_in_production(
-    kind: str, database_url: str, development: RelaypostProcess
+    connect: Connect, database_url: str, development: RelaypostProcess
 ) -> None:
     with running("serve", database_url=database_url, token="t") as server:
         for account in development.accounts.values():
-            sdk = python_sdk(kind, replace(account, url=server.url))
+            sdk = connect(replace(account, url=server.url))
             with pytest.raises(QStashError, match="status: 401"):
                 await sdk.message.publish(url=URL, delay=LATE)
-            await sdk.close()
 
 
 @pytest.mark.conformance("P-36")
-async def test_a_read_only_token(kind: str, database_url: str) -> None:
+async def test_a_read_only_token(connect: Connect, database_url: str) -> None:
     tokens = {"token": "all", "read_only_token": "some"}
     with running("serve", database_url=database_url, **tokens) as server:
-        full = python_sdk(kind, Account(server.url, "all", "", ""))
+        full = connect(Account(server.url, "all", "", ""))
         published = await full.message.publish(url=URL, delay=LATE)
-        await full.close()
         some = Account(server.url, "some", "", "")
-        sdk = python_sdk(kind, some)
+        sdk = connect(some)
         assert (await sdk.message.get(published.message_id)).url == URL
         assert len((await sdk.log.list()).logs) == 1
         assert (await sdk.dlq.list()).messages == []
@@ -93,21 +94,20 @@ async def test_a_read_only_token(kind: str, database_url: str) -> None:
         for call in refused:
             with pytest.raises(QStashError, match=r"status: 403.*read-only token is not allowed"):
                 await call
-        await sdk.close()
         async with rest_api(some) as rest:
             assert (await rest.http.post("/v2/dlq/retry")).status_code == 403
             assert await rest.get(f"/v2/messages/{published.message_id}")
 
 
 @pytest.mark.conformance("K-21")
-async def test_users_do_not_meet(kind: str) -> None:
+async def test_users_do_not_meet(connect: Connect) -> None:
     with running("dev") as server:
         server.wait_output(re.compile("# testUser3\n(?:.+\n){4}"))
         printed = PRINTED.findall(server.output)
         assert [value for name, value in printed if name == "TOKEN"] == [
             account.token for account in server.accounts.values()
         ]
-        clients = [python_sdk(kind, account) for account in server.accounts.values()]
+        clients = [connect(account) for account in server.accounts.values()]
         ids = [
             (await sdk.message.publish(url=URL, delay=LATE, deduplication_id="same")).message_id
             for sdk in clients
@@ -119,4 +119,3 @@ async def test_users_do_not_meet(kind: str) -> None:
                 with pytest.raises(QStashError, match="status: 404"):
                     await sdk.message.get(other)
             assert await sdk.message.cancel_many(ids) == 1
-            await sdk.close()

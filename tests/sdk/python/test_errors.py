@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from qstash.errors import QStashError
 
-from tests.support.clients import python_sdk
+from tests.support.clients import Connect
 from tests.support.servers import Account, RelaypostProcess
 
 URL = "http://127.0.0.1:9/hook"
@@ -33,22 +33,19 @@ INVALID = [
 ]
 
 
-async def refusal(kind: str, account: Account, **options: Any) -> str:
-    sdk = python_sdk(kind, account)
-    try:
-        with pytest.raises(QStashError) as caught:
-            await sdk.message.publish(**options)
-    finally:
-        await sdk.close()
+async def refusal(connect: Connect, account: Account, **options: Any) -> str:
+    sdk = connect(account)
+    with pytest.raises(QStashError) as caught:
+        await sdk.message.publish(**options)
     return str(caught.value)
 
 
 @pytest.mark.conformance("P-5", "P-14", "P-18", "P-19")
 @pytest.mark.parametrize(("options", "status", "error"), REFUSED)
 async def test_the_texts_of_refusals(
-    kind: str, account: Account, options: dict[str, Any], status: int, error: str
+    connect: Connect, account: Account, options: dict[str, Any], status: int, error: str
 ) -> None:
-    assert await refusal(kind, account, **options) == (
+    assert await refusal(connect, account, **options) == (
         f'Request failed with status: {status}, body: {{"error":"{error}"}}'
     )
 
@@ -56,18 +53,18 @@ async def test_the_texts_of_refusals(
 @pytest.mark.conformance("P-19", "P-20", "P-26")
 @pytest.mark.parametrize(("options", "error"), INVALID)
 async def test_values_that_make_no_sense(
-    kind: str, account: Account, options: dict[str, Any], error: str
+    connect: Connect, account: Account, options: dict[str, Any], error: str
 ) -> None:
     quoted = error.replace('"', '\\"')
-    text = await refusal(kind, account, **options)
+    text = await refusal(connect, account, **options)
     assert text.startswith(f'Request failed with status: 400, body: {{"error":"{quoted}')
 
 
 @pytest.mark.conformance("P-1")
 @pytest.mark.parametrize("token", ["unknown", "eyJVc2VySUQiOiJ4IiwiUGFzc3dvcmQiOiJ5In0="])
 async def test_a_token_that_nobody_has(
-    kind: str, development: RelaypostProcess, token: str
+    connect: Connect, development: RelaypostProcess, token: str
 ) -> None:
     account = Account(development.url, token, "", "")
-    text = await refusal(kind, account, url=URL)
+    text = await refusal(connect, account, url=URL)
     assert text == f"Request failed with status: 401, body: {INVALID_TOKEN}"

@@ -9,7 +9,7 @@ import jwt
 import pytest
 from qstash.errors import QStashError
 
-from tests.support.clients import PythonSdk, python_sdk
+from tests.support.clients import Connect, PythonSdk
 from tests.support.rest import rest_api
 from tests.support.servers import Account, RelaypostProcess, running
 from tests.support.signatures import signature_of, verify
@@ -79,25 +79,25 @@ async def test_a_retry_is_signed_with_the_key_of_its_time(sdk: PythonSdk, plain_
 
 
 @pytest.mark.conformance("K-4")
-async def test_a_repeated_rotation_changes_nothing(settings: dict[str, str], kind: str) -> None:
+async def test_a_repeated_rotation_changes_nothing(
+    settings: dict[str, str], connect: Connect
+) -> None:
     with running("serve", **settings | {"rotate_guard": "30s"}) as server:
-        sdk = python_sdk(kind, Account(server.url, settings["token"], CURRENT, NEXT))
+        sdk = connect(Account(server.url, settings["token"], CURRENT, NEXT))
         together = await asyncio.gather(*(sdk.signing_key.rotate() for _ in range(4)))
         afterwards = await sdk.signing_key.rotate()
-        await sdk.close()
     assert {(keys.current, keys.next) for keys in together} == {(NEXT, afterwards.next)}
 
 
 @pytest.mark.conformance("K-5")
 async def test_a_rotation_survives_a_crash(
-    settings: dict[str, str], server: RelaypostProcess, kind: str, sdk: PythonSdk
+    settings: dict[str, str], server: RelaypostProcess, connect: Connect, sdk: PythonSdk
 ) -> None:
     rotated = await sdk.signing_key.rotate()
     server.kill()
     with running("serve", **settings) as again:
-        sdk = python_sdk(kind, Account(again.url, settings["token"], CURRENT, NEXT))
+        sdk = connect(Account(again.url, settings["token"], CURRENT, NEXT))
         assert await sdk.signing_key.get() == rotated
-        await sdk.close()
 
 
 @pytest.mark.conformance("K-6")
@@ -110,14 +110,13 @@ async def test_the_other_path_of_rotation(sdk: PythonSdk, account: Account) -> N
 
 @pytest.mark.conformance("K-21")
 async def test_the_keys_of_the_first_user_of_development_are_fixed(
-    development: RelaypostProcess, kind: str
+    development: RelaypostProcess, connect: Connect
 ) -> None:
     account = development.accounts["defaultUser"]
-    sdk = python_sdk(kind, account)
+    sdk = connect(account)
     with pytest.raises(QStashError, match=r"403.*the signing keys of this development user are"):
         await sdk.signing_key.rotate()
     keys = await sdk.signing_key.get()
-    await sdk.close()
     assert (keys.current, keys.next) == (account.current_key, account.next_key)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from qstash.errors import QStashError
 
-from tests.support.clients import PythonSdk, python_sdk
+from tests.support.clients import PythonSdk
 from tests.support.rest import RestApi, poll, rest_api
 from tests.support.servers import Account, running
 from tests.support.sinks import Answer, Sink
@@ -28,13 +28,6 @@ async def account(tmp_path: Path) -> AsyncIterator[Account]:
     database_url = f"sqlite:///{tmp_path}/relaypost.db"
     with running("serve", database_url=database_url, **SETTINGS) as server:
         yield Account(server.url, "t", "", "")
-
-
-@pytest.fixture
-async def sdk(kind: str, account: Account) -> AsyncIterator[PythonSdk]:
-    sdk = python_sdk(kind, account)
-    yield sdk
-    await sdk.close()
 
 
 @pytest.fixture
