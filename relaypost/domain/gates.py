@@ -28,18 +28,34 @@ class Capacity:
     host: int = 256
 
 
-@lru_cache(maxsize=65536)
 def gate_id(kind: GateKind, project: ProjectId, name: str = "") -> GateId:
     digest = hashlib.blake2b(f"{kind.value}\0{project}\0{name}".encode(), digest_size=8).digest()
     return GateId(int.from_bytes(digest, "big", signed=True))
 
 
+@lru_cache(maxsize=4096)
+def project_gate(project: ProjectId) -> GateId:
+    return gate_id(GateKind.PROJECT, project)
+
+
+@lru_cache(maxsize=65536)
+def host_gate(project: ProjectId, host: str) -> GateId:
+    return gate_id(GateKind.HOST, project, host)
+
+
 STEPS = 8
 
 
-def crowding(open_attempts: int, capacity: Capacity) -> int:
-    """How full the node is, in eighths: 0 is empty, 7 nearly full."""
-    return min(STEPS - 1, open_attempts * STEPS // capacity.node)
+def crowding(open_attempts: int, capacity: Capacity, *, was: int = 0) -> int:
+    """How full the node is, in eighths: 0 is empty, 7 nearly full.
+
+    It falls half a step below where it rose: a node at an edge would else give all hosts more
+    room, and look at all their backlogs, with every other attempt.
+    """
+    crowded = min(STEPS - 1, open_attempts * STEPS // capacity.node)
+    if crowded >= was:
+        return crowded
+    return min(was, (open_attempts * STEPS + capacity.node // 2) // capacity.node)
 
 
 def host_limit(crowded: int, capacity: Capacity) -> int:

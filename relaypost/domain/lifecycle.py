@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from relaypost.domain.dead_letters import LastResponse
 from relaypost.domain.logs import LogState, NewLogEntry
 from relaypost.domain.messages import Message, NewMessage, State
-from relaypost.domain.outcomes import Hints, NotReached, Outcome, Responded
+from relaypost.domain.outcomes import NO_HINTS, Hints, NotReached, Outcome, Responded
 from relaypost.domain.retries import pause_ms
 from relaypost.domain.types import DeadLetterId, UnixMs
 
@@ -99,15 +99,18 @@ def settle(message: Message, outcome: Outcome, hints: Hints, *, now: UnixMs) -> 
     return _retried(message, outcome, due_at=UnixMs(now + _pause_ms(message, hints)))
 
 
-def settle_canceled(message: Message, outcome: Outcome) -> Transition | None:
+def settle_canceled(
+    message: Message, outcome: Outcome, hints: Hints = NO_HINTS
+) -> Transition | None:
     """What applies instead when a cancel was asked for meanwhile (rule 9; rule 8 is no change)."""
     if outcome.is_success:
         return None
+    error = NON_RETRYABLE if hints.non_retryable else outcome.error
     return Transition(
         state=move(message.state, Event.CANCELED),
         retried=message.retried,
         due_at=message.due_at,
-        entries=(_error_entry(outcome, error=outcome.error),),
+        entries=(_error_entry(outcome, error=error),),
     )
 
 

@@ -108,7 +108,7 @@ class NewMessage:
 class Deduplication:
     """Accept a publication only once for each key and window.
 
-    A key has 1 to 33 bytes: its kind, then an id or a hash.
+    A key is its kind, one byte, then an id or a hash.
     """
 
     key: bytes

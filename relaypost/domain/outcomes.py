@@ -46,7 +46,19 @@ class Responded:
         return f"{text}: {location}" if location else text
 
     def _location(self) -> str | None:
-        return next((value for name, value in self.headers if name == "Location"), None)
+        found = (value for name, value in self.headers if name == "Location")
+        return next((_readable(value) for value in found), None)
+
+
+def _readable(value: str) -> str:
+    """A header value as text: bytes that are not UTF-8 read as ISO-8859-1 (section 1.4)."""
+    if value.isascii():
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape").decode("latin-1")
+    return value
 
 
 class Trouble(enum.Enum):

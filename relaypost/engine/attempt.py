@@ -1,6 +1,5 @@
 """One attempt: build the request, send it, name the outcome. It decides nothing."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ from relaypost.domain.outcomes import (
     Trouble,
 )
 from relaypost.domain.projects import SigningKeys
-from relaypost.domain.sequences import next_sequence
+from relaypost.domain.sequences import first_after, next_sequence
 from relaypost.domain.types import DeadLetterId, ProjectId, Sequence, UnixMs
+from relaypost.domain.urls import host_of, path_of
 from relaypost.engine.sender import Sender
 from relaypost.runtime import Clock, Ids
 from relaypost.wire.callbacks import callback_messages
@@ -41,6 +41,10 @@ class Signing:
     backdate_seconds: int = 0
 
 
+INTERNAL_ERROR = NotReached(trouble=Trouble.CONNECTION, error="connection failed: internal error")
+"""What a defect of ours makes of an attempt: no message may stay open for ever."""
+
+
 class Attempts:
     """Makes attempts; holds what they share."""
 
@@ -49,36 +53,42 @@ class Attempts:
         self._clock = clock
         self._ids = ids
         self._signing = signing
-        self._last_dead_letter = Sequence(0)
+        # Those of an earlier start are behind: the clock is never before the newest stored time.
+        self._last_dead_letter = Sequence(first_after(clock.now()) - 1)
 
     async def make(self, message: Message) -> Settlement:
         """Send the message once and say what follows."""
         outcome = await self._send(message)
-        hints = self._hints(outcome)
-        now = self._clock.now()
-        transition = settle(message, outcome, hints, now=now)
-        dead_letter_id = self._dead_letter_id(now) if transition.state is State.FAILED else None
-        callbacks = callback_messages(
-            message, transition, last_response(outcome), dead_letter_id=dead_letter_id
-        )
-        return Settlement(
-            message=message,
-            transition=transition,
-            if_canceled=settle_canceled(message, outcome),
-            callbacks=callbacks,
-            dead_letter_id=dead_letter_id,
-            reached=isinstance(outcome, Responded),
-        )
+        try:
+            return self._conclude(message, outcome)
+        except Exception:
+            log.exception("an outcome could not be judged", extra=ids_of(message))
+            return self._conclude(message, INTERNAL_ERROR, reports=False)
 
     async def _send(self, message: Message) -> Outcome:
         try:
             return await self._sender.send(self._request(message))
-        except asyncio.CancelledError:
-            raise
         except Exception:
-            # A defect of ours must not leave the message without an outcome, open for ever.
-            log.exception("attempt failed inside relaypost", extra={"message_id": message.id})
-            return NotReached(trouble=Trouble.CONNECTION, error="connection failed: internal error")
+            log.exception("an attempt failed inside relaypost", extra=ids_of(message))
+            return INTERNAL_ERROR
+
+    def _conclude(self, message: Message, outcome: Outcome, *, reports: bool = True) -> Settlement:
+        hints = self._hints(outcome)
+        now = self._clock.now()
+        transition = settle(message, outcome, hints, now=now)
+        dead_letter_id = self._dead_letter_id(now) if transition.state is State.FAILED else None
+        return Settlement(
+            message=message,
+            transition=transition,
+            if_canceled=settle_canceled(message, outcome, hints),
+            callbacks=callback_messages(
+                message, transition, last_response(outcome), dead_letter_id=dead_letter_id
+            )
+            if reports
+            else (),
+            dead_letter_id=dead_letter_id,
+            reached=isinstance(outcome, Responded),
+        )
 
     def _request(self, message: Message) -> AttemptRequest:
         signing = self._signing
@@ -102,19 +112,31 @@ class Attempts:
 
 
 def describe(settlement: Settlement, *, took_ms: int) -> dict[str, object]:
-    """The fields of the one log line of an attempt."""
+    """The fields of the one log line of an attempt.
+
+    Of the URL only what names the place, of an answer only its status: user info, queries and the
+    targets of redirects hold secrets.
+    """
     message, transition = settlement.message, settlement.transition
     failure = next((entry for entry in transition.entries if entry.error), None)
-    return {
-        "message_id": message_text(message.id),
-        "project_id": message.project_id,
+    status = failure.response_status if failure else transition.response_status
+    return ids_of(message) | {
         "method": message.envelope.method,
-        "url": message.envelope.url,
+        "url": _place(message.envelope.url),
         "retried": message.retried,
         "max_retries": message.envelope.max_retries,
         "state": transition.state.name,
-        "status": failure.response_status if failure else transition.response_status,
-        "error": failure.error if failure else None,
+        "status": status,
+        "error": failure.error if failure and status is None else None,
         "due_at": transition.due_at if transition.state is State.WAITING else None,
         "took_ms": took_ms,
     }
+
+
+def _place(url: str) -> str:
+    scheme, _, _ = url.partition("://")
+    return f"{scheme}://{host_of(url)}{path_of(url)}"
+
+
+def ids_of(message: Message) -> dict[str, object]:
+    return {"message_id": message_text(message.id), "project_id": message.project_id}

@@ -1,7 +1,7 @@
 """Claims due messages for the free slots of this node and has each attempted.
 
 It sleeps until the next message falls due, a slot is given back while others wait, or a message
-arrives that is due earlier; it never polls.
+arrives that is due earlier; it never asks the store whether something might be due.
 """
 
 import asyncio
@@ -15,6 +15,9 @@ from relaypost.store.base import Claim, Messages
 
 MAX_CLAIM = 256
 """Messages of one claim: a transaction that others don't have to wait for long."""
+
+MAX_SLEEP_SECONDS = 1.0
+"""The clock may jump, or the machine be suspended, while a timer runs: look at the clock again."""
 
 
 class Dispatcher:
@@ -35,15 +38,21 @@ class Dispatcher:
         """Whether messages are due that have not been claimed: new ones wait behind them."""
         self._next_due_at: UnixMs | None = None
         self._wake = asyncio.Event()
+        self._is_closed = False
 
     def hold(self, lease: LeaseId | None) -> None:
         """Claim by this lease from now on; by none, nothing is claimed."""
-        self._lease = lease
+        self._lease = None if self._is_closed else lease
         self._wake.set()
+
+    def close(self) -> None:
+        """Claim nothing any more, whoever offers a lease."""
+        self._is_closed = True
+        self.hold(None)
 
     def offer(self, wanted: int) -> Claim | None:
         """Set slots aside for new messages; none while older ones wait for a slot."""
-        if self._behind or self._lease is None or not self._slots.free:
+        if self._lease is None or not self._slots.free or self._is_behind():
             return None
         return self._slots.set_aside(wanted, self._lease)
 
@@ -58,6 +67,8 @@ class Dispatcher:
             self._slots.take(claim, claimed)
             for message in claimed:
                 self._attempt(message, claim.lease)
+            if len(claimed) < claim.limit:
+                self._go_on()
         if next_due_at is not None:
             self.note_due(next_due_at)
 
@@ -68,17 +79,27 @@ class Dispatcher:
 
     def leave(self, message: Message) -> None:
         """Give the slot of an attempt back."""
-        if self._behind or not self._slots.free:
-            self._wake.set()
         self._slots.leave(message)
+        self._go_on()
 
     async def run(self) -> None:
         """Claim whatever is due, for ever."""
         while True:
             self._wake.clear()
-            if self._lease is not None and self._slots.free:
+            if self._lease is not None and self._slots.free and self._is_behind():
                 await self._claim(self._lease)
-            await self._wait()
+            else:
+                await self._wait()
+
+    def _go_on(self) -> None:
+        """Slots are free again: have the next claim made if something waits for one."""
+        if self._is_behind():
+            self._wake.set()
+
+    def _is_behind(self) -> bool:
+        if self._behind:
+            return True
+        return self._next_due_at is not None and self._next_due_at <= self._clock.now()
 
     async def _claim(self, lease: LeaseId) -> None:
         self._next_due_at = None
@@ -90,15 +111,10 @@ class Dispatcher:
             self._behind = True
             raise
         self._behind = claimed.more
-        self.start(claim, claimed.messages, next_due_at=None)
-        self._next_due_at = _earlier(self._next_due_at, claimed.next_due_at)
-        if claimed.more:
-            self._wake.set()
+        self.start(claim, claimed.messages, next_due_at=claimed.next_due_at)
 
     async def _wait(self) -> None:
-        """Sleep until there is something to claim and a slot for it."""
-        if self._wake.is_set() and self._slots.free:
-            return
+        """Sleep until something falls due, or, when something is, there may be a slot for it."""
         try:
             async with asyncio.timeout(self._seconds_to_next()):
                 await self._wake.wait()
@@ -106,10 +122,6 @@ class Dispatcher:
             return
 
     def _seconds_to_next(self) -> float | None:
-        if self._behind or self._next_due_at is None or not self._slots.free:
+        if self._next_due_at is None or self._is_behind():
             return None
-        return max(0, self._next_due_at - self._clock.now()) / 1000
-
-
-def _earlier(one: UnixMs | None, other: UnixMs | None) -> UnixMs | None:
-    return min((time for time in (one, other) if time is not None), default=None)
+        return min(MAX_SLEEP_SECONDS, max(0, self._next_due_at - self._clock.now()) / 1000)

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from relaypost.domain.errors import StoreUnavailable
-from relaypost.domain.messages import Message, State
+from relaypost.domain.messages import Message
 from relaypost.domain.retention import RetentionPeriods
 from relaypost.domain.types import LeaseId, UnixMs
-from relaypost.engine.attempt import Attempts, Signing, describe
+from relaypost.engine.attempt import Attempts, Signing, describe, ids_of
 from relaypost.engine.dispatcher import Dispatcher
 from relaypost.engine.pruner import Pruner
 from relaypost.engine.rescuer import Rescuer
@@ -54,32 +54,35 @@ class Engine:
         self._rescuer = Rescuer(store.messages, clock=clock, dispatcher=self.intake)
         self._pruner = Pruner(store.upkeep, clock=clock, periods=settings.retention)
         self._tasks: asyncio.TaskGroup | None = None
-        self._open: set[asyncio.Task[None]] = set()
+        self._loops: list[asyncio.Task[None]] = []
+        self._open: dict[asyncio.Task[None], None] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self.is_running = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then let open attempts end within the grace period."""
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            loops = [
-                tasks.create_task(_for_ever("dispatcher", self.intake.run)),
-                tasks.create_task(_for_ever("settler", self._settler.run)),
-                tasks.create_task(self._periodic("rescuer", self._rescuer.tick)),
-                tasks.create_task(self._periodic("pruner", self._pruner.tick)),
-            ]
-            self.is_running = True
-            await stop.wait()
-            self.is_running = False
-            await self._finish()
-            for task in (*loops, *self._open):
-                task.cancel()
-        await self._sender.close()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                self._loops = [
+                    tasks.create_task(_for_ever("dispatcher", self.intake.run)),
+                    tasks.create_task(_for_ever("settler", self._settler.run)),
+                    tasks.create_task(self._periodic("rescuer", self._rescuer.tick)),
+                    tasks.create_task(self._periodic("pruner", self._pruner.tick)),
+                ]
+                self.is_running = True
+                await stop.wait()
+                self.is_running = False
+                await self._finish()
+                self._stop_tasks()
+        finally:
+            self.is_running, self._tasks = False, None
+            await self._sender.close()
 
     async def _finish(self) -> None:
         """Claim nothing more, wait for what is open, write it down, give the rest back."""
-        self.intake.hold(None)
+        self.intake.close()
         try:
             async with asyncio.timeout(self._settings.grace_seconds):
                 await self._idle.wait()
@@ -91,15 +94,23 @@ class Engine:
         except StoreUnavailable as error:
             log.error("the lease could not be given back: %s", error)
 
+    def _stop_tasks(self) -> None:
+        """End all tasks, and let none start any more: the group would wait for it."""
+        self._tasks = None
+        for task in (*self._loops, *self._open):
+            task.cancel()
+
     def _start(self, message: Message, lease: LeaseId) -> None:
-        assert self._tasks is not None
+        """Attempt a claimed message; after the end, leave it to the rescue of a later start."""
+        if self._tasks is None:
+            return
         task = self._tasks.create_task(self._attempt(message, lease))
-        self._open.add(task)
+        self._open[task] = None
         self._idle.clear()
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._open.discard(task)
+        del self._open[task]
         if not self._open:
             self._idle.set()
 
@@ -107,22 +118,24 @@ class Engine:
         started = self._clock.now()
         try:
             settlement = await self._attempts.make(message)
+        except Exception:
+            # The message stays ACTIVE, and the next start gives it back.
+            log.exception("an attempt came to nothing", extra=ids_of(message))
+            return
         finally:
             self.intake.leave(message)
         self._settler.add(settlement, lease)
-        level = logging.INFO if settlement.transition.state is State.DELIVERED else logging.WARNING
+        level = logging.WARNING if settlement.transition.entries else logging.INFO
         if delivery_log.isEnabledFor(level):
             took_ms = self._clock.now() - started
             delivery_log.log(level, "attempt", extra=describe(settlement, took_ms=took_ms))
 
-    async def _periodic(self, name: str, tick: Callable[[], Awaitable[UnixMs | None]]) -> None:
+    async def _periodic(self, name: str, tick: Callable[[], Awaitable[UnixMs]]) -> None:
         """Run a part whenever it asks for it."""
 
         async def loop() -> None:
             while True:
                 next_at = await tick()
-                if next_at is None:
-                    return
                 await asyncio.sleep(max(0, next_at - self._clock.now()) / 1000)
 
         await _for_ever(name, loop)
@@ -133,7 +146,6 @@ async def _for_ever(name: str, loop: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await loop()
-            return
         except StoreUnavailable as error:
             log.error("%s waits for the store: %s", name, error)
         except Exception:

@@ -8,7 +8,8 @@ from relaypost.runtime import Clock
 from relaypost.store.base import Messages
 
 LEASE_MS = 30_000
-INTERVAL_MS = 5_000
+RENEW_MS = 5_000
+INTERVAL_MS = 1_000
 MAX_RESCUED = 500
 
 log = logging.getLogger(__name__)
@@ -20,33 +21,32 @@ class Rescuer:
         self._clock = clock
         self._dispatcher = dispatcher
         self._lease: LeaseId | None = None
+        self._renew_at = UnixMs(0)
 
     async def tick(self) -> UnixMs:
         """Renew, then rescue; answers when to do so again."""
-        await self._keep_lease()
         now = self._clock.now()
+        if now >= self._renew_at:
+            await self._keep_lease(now)
         rescued = await self._messages.rescue(MAX_RESCUED, now=now)
-        if rescued:
-            log.warning("gave back messages of a lost lease", extra={"rescued": rescued})
-            self._dispatcher.note_due(now)
-        return now if rescued == MAX_RESCUED else UnixMs(now + INTERVAL_MS)
+        if rescued.count:
+            log.warning("gave back messages of a lost lease", extra={"rescued": rescued.count})
+        if rescued.next_due_at is not None:
+            self._dispatcher.note_due(rescued.next_due_at)
+        return now if rescued.count == MAX_RESCUED else UnixMs(now + INTERVAL_MS)
 
     async def give_up(self) -> None:
         """End the lease, so that what is still open can be claimed again at once."""
         lease, self._lease = self._lease, None
         self._dispatcher.hold(None)
         if lease is not None:
-            now = self._clock.now()
-            await self._messages.renew(lease, until=now, now=now)
+            await self._messages.renew(lease, until=self._clock.now())
 
-    async def _keep_lease(self) -> None:
-        now = self._clock.now()
+    async def _keep_lease(self, now: UnixMs) -> None:
         until = UnixMs(now + LEASE_MS)
-        if self._lease is not None and await self._messages.renew(
-            self._lease, until=until, now=now
-        ):
-            return
-        if self._lease is not None:
-            log.error("lost the lease: was this process suspended? open attempts may repeat")
-        self._lease = await self._messages.take_lease(until=until)
-        self._dispatcher.hold(self._lease)
+        if self._lease is None or not await self._messages.renew(self._lease, until=until):
+            if self._lease is not None:
+                log.error("lost the lease: was this process suspended? open attempts may repeat")
+            self._lease = await self._messages.take_lease(until=until)
+            self._dispatcher.hold(self._lease)
+        self._renew_at = UnixMs(now + RENEW_MS)

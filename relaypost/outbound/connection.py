@@ -87,7 +87,7 @@ class Connection(asyncio.Protocol):
 
     def exchange(
         self, head: bytes, request: AttemptRequest, *, deadline: float
-    ) -> "asyncio.Future[Outcome | None]":
+    ) -> asyncio.Future[Outcome | None]:
         """Send a request and say what came of it.
 
         `None` says that a connection which had served before broke ahead of the first byte of the
@@ -119,6 +119,11 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         self._finish(outcome)
 
+    def forsake(self) -> None:
+        """End a connection on which dialling failed: uvloop then never says that it is lost."""
+        self.abort()
+        self.connection_lost(None)
+
     # The transport's side.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -143,6 +148,8 @@ class Connection(asyncio.Protocol):
             self._end(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._transport is None:
+            return
         self._transport = None
         if self._timer is not None:
             self._timer.cancel()

@@ -37,13 +37,10 @@ class Dialer:
         self, destination: Destination, *, deadline: float
     ) -> Connection | NotReached | None:
         """Connect to the first address that answers; `None` if the deadline passes before."""
-        limit = asyncio.timeout_at(deadline)
         try:
-            async with limit:
+            async with asyncio.timeout_at(deadline):
                 return await self._dial(destination, deadline)
         except TimeoutError:
-            if not limit.expired():
-                raise
             return None
 
     async def _dial(self, destination: Destination, deadline: float) -> Connection | NotReached:
@@ -86,13 +83,13 @@ class Dialer:
                     ssl=self._ssl_context if destination.is_tls else None,
                     server_hostname=_server_name(destination),
                 )
-        except (OSError, ValueError) as error:
-            connection.abort()
+        except (OSError, ValueError, RuntimeError) as error:
+            connection.forsake()
             return (
                 connection_failed("connect timeout") if limit.expired() else network_failed(error)
             )
         except asyncio.CancelledError:
-            connection.abort()
+            connection.forsake()
             raise
         return connection
 

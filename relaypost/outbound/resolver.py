@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from relaypost.domain.addresses import IpAddress, is_localhost, literal_address
 
-Lookup = Callable[[str], "asyncio.Future[Sequence[str]]"]
+Lookup = Callable[[str], asyncio.Future[Sequence[str]]]
 """Starts to look up a name; no addresses at all mean that it was not resolved."""
 
 # Servers for development listen on one family or the other; both are this machine.
@@ -71,7 +71,7 @@ class Resolver:
         await asyncio.wait((pending,))
         return _addresses(pending)
 
-    def _remember(self, host: str, found: "asyncio.Future[Sequence[str]]") -> None:
+    def _remember(self, host: str, found: asyncio.Future[Sequence[str]]) -> None:
         del self._pending[host]
         addresses = _addresses(found)
         lifetime = self._answers_for if addresses else self._failures_for
@@ -81,7 +81,7 @@ class Resolver:
             del self._answers[next(iter(self._answers))]
 
 
-def _addresses(found: "asyncio.Future[Sequence[str]]") -> tuple[IpAddress, ...]:
+def _addresses(found: asyncio.Future[Sequence[str]]) -> tuple[IpAddress, ...]:
     texts = () if found.cancelled() or found.exception() else found.result()
     addresses: dict[IpAddress, None] = {}
     for text in texts:
@@ -103,7 +103,7 @@ class SystemLookup:
         self._free = max_threads
         self._waiting: deque[tuple[str, asyncio.Future[Sequence[str]]]] = deque()
 
-    def __call__(self, host: str) -> "asyncio.Future[Sequence[str]]":
+    def __call__(self, host: str) -> asyncio.Future[Sequence[str]]:
         future: asyncio.Future[Sequence[str]] = self._loop.create_future()
         self._waiting.append((host, future))
         self._start()
@@ -119,12 +119,12 @@ class SystemLookup:
                 self._free += 1
                 future.set_result(())
 
-    def _run(self, host: str, future: "asyncio.Future[Sequence[str]]") -> None:
+    def _run(self, host: str, future: asyncio.Future[Sequence[str]]) -> None:
         addresses = _ask_system(host)
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             self._loop.call_soon_threadsafe(self._settle, future, addresses)
 
-    def _settle(self, future: "asyncio.Future[Sequence[str]]", addresses: Sequence[str]) -> None:
+    def _settle(self, future: asyncio.Future[Sequence[str]], addresses: Sequence[str]) -> None:
         self._free += 1
         if not future.done():
             future.set_result(addresses)

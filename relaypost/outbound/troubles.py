@@ -51,9 +51,10 @@ def network_failed(error: Exception) -> NotReached:
 
 
 def _tls_reason(error: ssl.SSLError) -> str:
+    # An error that the event loop made up lacks what OpenSSL's own errors have.
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate verify failed: {error.verify_message}"
-    return (error.reason or "handshake failed").replace("_", " ").lower()
+        return f"certificate verify failed: {getattr(error, 'verify_message', error)}"
+    return str(getattr(error, "reason", None) or "handshake failed").replace("_", " ").lower()
 
 
 def _os_reason(error: OSError) -> str:

@@ -5,6 +5,8 @@
 3. Time comes in as `now`.
 4. A lost race is an answer, not an exception. The only exception is `StoreUnavailable`.
 5. Every read and write is bound to a project, except what the engine does for all.
+6. What a commit has handed out is never lost: a method that takes a `Claim` outlasts the
+   cancellation of its caller, who gets the answer and is cancelled at the next `await`.
 
 The suite in `tests/store` is the definition of these protocols.
 """
@@ -70,6 +72,14 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class Rescued:
+    count: int
+    """How many messages were given back, or ended."""
+    next_due_at: UnixMs | None
+    """The earliest due time of those that wait now, and of parked messages that were let go."""
+
+
+@dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
     items: list[T]
     next: Sequence | None
@@ -107,12 +117,15 @@ class Messages(Protocol):
         """A new lease. Its id was never used before: attempts under a lost one can't settle."""
         ...
 
-    async def renew(self, lease: LeaseId, *, until: UnixMs, now: UnixMs) -> bool:
-        """Prolong a lease; `False` when it has run out meanwhile: then it is lost for good."""
+    async def renew(self, lease: LeaseId, *, until: UnixMs) -> bool:
+        """Prolong a lease; `False` when a rescue found it run out: then it is lost for good."""
         ...
 
-    async def rescue(self, limit: int, *, now: UnixMs) -> int:
-        """Give back messages whose lease has run out: due at once, or CANCELED if asked for."""
+    async def rescue(self, limit: int, *, now: UnixMs) -> Rescued:
+        """Give back messages whose lease has run out: due at once, or CANCELED if asked for.
+
+        Parked messages of gates at which no attempt is open are let go, should any be left behind.
+        """
         ...
 
     async def get(self, project: ProjectId, ids: Items[MessageId]) -> list[Message]:

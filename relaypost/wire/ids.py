@@ -10,9 +10,11 @@ from relaypost.domain.types import DeadLetterId, MessageId, Sequence, UnixMs
 
 MESSAGE_PREFIX: Final = "msg_"
 
-# A product with an odd number modulo 2^64 can be undone: neighbours look apart, none collide.
+# Products with an odd number modulo 2^64 can be undone, and so can folding the upper half onto the
+# lower one: neighbours look apart, none collide.
 _SPREAD: Final = 0x9E3779B97F4A7C15
 _GATHER: Final = pow(_SPREAD, -1, 1 << 64)
+_HALF: Final = 32
 _MASK: Final = (1 << 64) - 1
 _LARGEST: Final = (1 << 63) - 1
 _LATEST_MS: Final = time_of(_LARGEST)
@@ -23,8 +25,9 @@ _TIME = re.compile(r"[0-9]+")
 
 
 def message_text(id: MessageId) -> str:
-    spread = (id * _SPREAD & _MASK).to_bytes(8, "big")
-    code = b2a_base64(spread, newline=False)[:11].decode()
+    spread = id * _SPREAD & _MASK
+    folded = (spread ^ spread >> _HALF) * _SPREAD & _MASK
+    code = b2a_base64(folded.to_bytes(8, "big"), newline=False)[:11].decode()
     return MESSAGE_PREFIX + code.replace("+", "-").replace("/", "_")
 
 
@@ -32,8 +35,9 @@ def parse_message_id(text: str) -> MessageId | None:
     match = _MESSAGE_ID.fullmatch(text)
     if match is None:
         return None
-    spread = a2b_base64(match[1].replace("-", "+").replace("_", "/") + "=")
-    id = MessageId(int.from_bytes(spread, "big") * _GATHER & _MASK)
+    code = a2b_base64(match[1].replace("-", "+").replace("_", "/") + "=")
+    folded = int.from_bytes(code, "big") * _GATHER & _MASK
+    id = MessageId((folded ^ folded >> _HALF) * _GATHER & _MASK)
     return id if id <= _LARGEST and message_text(id) == text else None
 
 

@@ -102,15 +102,17 @@ class Options:
     callbacks: dict[str, OptionGroup]
     """By prefix."""
     sources: tuple[Pairs, ...] = ()
+    withheld: bytes = b""
+    """A header that the highest place keeps to itself."""
 
     def callback(self, prefix: str) -> OptionGroup:
         return self.callbacks.get(prefix) or OptionGroup()
 
 
-def collect(pairs: Pairs) -> Options:
+def collect(pairs: Pairs, *, withheld: bytes = b"") -> Options:
     """Read the options of one place; of an option that occurs twice the first value counts."""
     message = OptionGroup({}, {})
-    options = Options(message, {}, (pairs,))
+    options = Options(message, {}, (pairs,), withheld)
     for name, value in pairs:
         slot = _cached_slot(name) if len(name) <= CACHED_NAME else _slot(name)
         if slot is not None and (text := value.strip(BLANKS).decode("utf-8", "surrogateescape")):
@@ -141,6 +143,7 @@ def merge(higher: Options, lower: Options) -> Options:
             for prefix in prefixes
         },
         higher.sources + lower.sources,
+        higher.withheld,
     )
 
 
@@ -159,23 +162,18 @@ def plain_headers(options: Options) -> dict[str, list[str]]:
     """The headers that are no options, as `Upstash-Header-Forward` takes them over (2.10)."""
     plain: dict[str, list[str]] = {}
     dropped = WITHHELD | _listed(options.message) | {"Accept-Encoding", "Content-Type"}
+    withheld = options.withheld
     for source in options.sources:
         place: dict[str, list[str]] = {}
         for raw_name, value in source:
-            if raw_name.startswith(b"upstash-"):
+            if raw_name.startswith(b"upstash-") or raw_name == withheld:
                 continue
             name = canonical_name(raw_name.decode("latin-1"))
             if name not in dropped and name not in plain and (text := decode_value(value)):
                 place.setdefault(name, []).append(text)
         plain |= place
+        withheld = b""
     return plain
-
-
-def withhold(options: Options, name: bytes) -> None:
-    """Keep one header of the request itself from being taken over."""
-    if "Header-Forward" in options.message.texts:
-        own, *others = options.sources
-        options.sources = ([pair for pair in own if pair[0] != name], *others)
 
 
 def _listed(group: OptionGroup) -> set[str]:
@@ -237,4 +235,6 @@ def _forwarded(prefix: str, name: str) -> Slot | None:
 
 
 def forwarded_lines(forwarded: Mapping[str, Iterable[str]]) -> tuple[tuple[str, str], ...]:
+    if not forwarded:
+        return ()
     return tuple([(name, value) for name, values in forwarded.items() for value in values])

@@ -15,7 +15,7 @@ from relaypost.wire.callback_options import (
 )
 from relaypost.wire.headers import Pairs, check_pairs
 from relaypost.wire.option_values import OptionValues, check_quotas, read_values
-from relaypost.wire.options import CALLBACK, FAILURE, MESSAGE, collect, forwarded_lines, merge
+from relaypost.wire.options import MESSAGE, Options, collect, forwarded_lines, merge
 from relaypost.wire.publish import PublishContext, read_due, read_queue
 from relaypost.wire.redactions import add_redactions
 from relaypost.wire.targets import query_options
@@ -73,7 +73,7 @@ def read_overrides(headers: Pairs, query: bytes, context: PublishContext) -> Ove
     values = read_values(options.message.texts, MESSAGE)
     callbacks = read_callbacks(options, context.policy)
     refuse_queue(read_queue(options.message.texts, None))
-    _refuse_flow_control(values, callbacks)
+    _refuse_flow_control(options)
     delay_ms, not_before = read_due(options.message.texts, values, context)
     check_quotas(values, context.limits)
     check_callback_quotas(callbacks, context.limits)
@@ -88,12 +88,10 @@ def read_overrides(headers: Pairs, query: bytes, context: PublishContext) -> Ove
     )
 
 
-def _refuse_flow_control(values: OptionValues, callbacks: Callbacks) -> None:
+def _refuse_flow_control(options: Options) -> None:
     """Here a group counts without its URL too: it may change the callback of the dead letter."""
-    refuse_flow_control(values.flow_control, MESSAGE)
-    for prefix, group in zip((CALLBACK, FAILURE), callbacks, strict=True):
-        if group is not None:
-            refuse_flow_control(group.values.flow_control, prefix)
+    for prefix, group in ((MESSAGE, options.message), *options.callbacks.items()):
+        refuse_flow_control(read_values(group.texts, prefix).flow_control, prefix)
 
 
 def override_headers(old: Headers, new: Headers) -> Headers:

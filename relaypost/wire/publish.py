@@ -39,7 +39,6 @@ from relaypost.wire.options import (
     forwarded_lines,
     merge,
     plain_headers,
-    withhold,
 )
 from relaypost.wire.targets import cut_target
 from relaypost.wire.unavailable import refuse_flow_control, refuse_queue, refuse_workflow
@@ -91,12 +90,10 @@ def read_publication(
     """Read a request whose target goes on with `path` after its route; it may name a queue."""
     target = cut_target(path, query)
     try:
-        options = collect(headers)
+        options = collect(headers, withheld=b"" if context.token_in_query else b"authorization")
         if target.parameters:
             check_pairs(target.parameters)
             options = merge(options, collect(target.parameters))
-        if not context.token_in_query:
-            withhold(options, b"authorization")
         return make_publication(target.destination, options, body, context=context, queue=queue)
     except (Invalid, NotFound) as error:
         error.in_workflow = holds_step(headers, target.parameters)

@@ -13,6 +13,8 @@ from relaypost.domain.types import Sequence
 from relaypost.domain.urls import host_of, path_of
 
 CACHE_KIB = 65536
+BUSY_MS = 5000
+"""How long another program, a backup say, may hold the database before it counts as unusable."""
 
 FORGET_LEASES = "DELETE FROM leases"
 """Only one process uses a file: at its start every lease is one of a process that has ended."""
@@ -26,28 +28,46 @@ def open_writer(path: str | None) -> apsw.Connection:
     """
     try:
         connection = apsw.Connection(path or ":memory:")
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            f"cache_size = -{CACHE_KIB}",
-            "temp_store = MEMORY",
-            "foreign_keys = ON",
-        ):
-            connection.execute(f"PRAGMA {pragma}").fetchall()
-        migrate(connection)
-        connection.execute(FORGET_LEASES).fetchall()
     except apsw.Error as error:
         raise StoreUnavailable(f"can't open the database {path}: {error}") from error
-    _add_functions(connection)
+    try:
+        _prepare(connection, in_memory=path is None)
+    except apsw.Error as error:
+        connection.close()
+        raise StoreUnavailable(f"can't open the database {path}: {error}") from error
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _prepare(connection: apsw.Connection, *, in_memory: bool) -> None:
+    connection.set_busy_timeout(BUSY_MS)
+    mode = _one(connection, "PRAGMA journal_mode = WAL")
+    if mode != "wal" and not in_memory:
+        raise StoreUnavailable(f"the file system of the database can't do WAL, only {mode}")
+    for pragma in (
+        "synchronous = FULL",
+        f"cache_size = -{CACHE_KIB}",
+        "temp_store = MEMORY",
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+    migrate(connection)
+    connection.execute(FORGET_LEASES).fetchall()
+    _add_functions(connection)
 
 
 def open_reader(path: str) -> apsw.Connection:
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
-    connection.set_busy_timeout(5000)
+    connection.set_busy_timeout(BUSY_MS)
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB // 4}").fetchall()
     _add_functions(connection)
     return connection
+
+
+def explain(error: Exception) -> str:
+    return f"the database can't be used now: {error}"
 
 
 def select(
@@ -63,6 +83,7 @@ def lock_file(path: str) -> int:
     The lock is a file beside the database: closing a descriptor of the database itself would
     release SQLite's own locks.
     """
+    path = os.path.realpath(path)
     try:
         descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
@@ -91,7 +112,7 @@ def migrate(connection: apsw.Connection) -> None:
 
 def newest_sequence(connection: apsw.Connection) -> Sequence:
     """The largest sequence number that is stored; later ones follow it."""
-    found = [_one(connection, "SELECT max(id) FROM envelopes")]
+    found = [_one(connection, "SELECT max(id) + 1 FROM envelopes")]  # with its derived ACTIVE
     for (project,) in connection.execute("SELECT id FROM projects").fetchall():
         found += connection.execute(NEWEST, {"project": project}).fetchall()[0]
     return Sequence(max((number or 0) for number in found))

@@ -2,7 +2,7 @@
 
 A unit of work is a function of a `Transaction`. The writer drains its queue, runs all units in one
 transaction, commits once and then answers all callers: a batch forms by itself while a commit runs.
-When a unit fails, the batch is rolled back and its units are run again one by one.
+When a unit fails, it alone is answered with its error; the batch is run again without it.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from collections.abc import Sequence as Items
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 import apsw
@@ -20,12 +20,29 @@ from relaypost.domain.errors import StoreUnavailable
 from relaypost.domain.gates import Capacity
 from relaypost.domain.sequences import next_sequence
 from relaypost.domain.types import Sequence, UnixMs
-from relaypost.store.sqlite.connection import newest_sequence, open_reader, select
+from relaypost.store.sqlite.connection import explain, newest_sequence, open_reader, select
 from relaypost.store.sqlite.gates import OpenGates
 
 T = TypeVar("T")
 MAX_BATCH = 128
 READERS = 2
+CLOSED = "the database is closed"
+
+UNAVAILABLE = (
+    apsw.BusyError,
+    apsw.CantOpenError,
+    apsw.CorruptError,
+    apsw.FullError,
+    apsw.InterruptError,
+    apsw.IOError,
+    apsw.LockedError,
+    apsw.NoMemError,
+    apsw.NotADBError,
+    apsw.PermissionsError,
+    apsw.ProtocolError,
+    apsw.ReadOnlyError,
+)
+"""The world around is to blame, and may get better; any other error is a defect of ours."""
 
 
 class Transaction:
@@ -34,32 +51,48 @@ class Transaction:
     def __init__(self, connection: apsw.Connection, capacity: Capacity) -> None:
         self.connection = connection
         self.execute = connection.execute
+        self.changes = connection.changes
         self.gates = OpenGates(capacity)
         self._last = Sequence(0)
         self.reload()
 
     def reload(self) -> None:
         """Derive the state anew from the rows, as after a start or a rollback."""
-        self._last = newest_sequence(self.connection)
+        self._last = max(self._last, newest_sequence(self.connection))
         self.gates.reload(self.connection)
 
     def rows(self, query: str, values: Items[Any] = ()) -> list[Any]:
         return select(self.connection, query, values)
 
     def take_sequence(self, now: UnixMs) -> Sequence:
-        self._last = next_sequence(self._last, now)
-        return self._last
+        self._last = last = next_sequence(self._last, now)
+        return last
 
 
 Work = Callable[[Transaction], T]
 
 
-@dataclass(slots=True)
-class _Unit(Generic[T]):
-    work: Work[T]
-    future: "asyncio.Future[T]"
-    result: Any = None
-    error: BaseException | None = field(default=None)
+class Unit(Generic[T]):
+    """A unit of work with its caller's future; `result` or `error` is set before the answer."""
+
+    __slots__ = ("error", "future", "is_answered", "result", "work")
+
+    def __init__(self, work: Work[T], future: "asyncio.Future[T] | None") -> None:
+        self.work = work
+        self.future = future
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.is_answered = False
+
+    def answer(self) -> None:
+        self.is_answered = True
+        future = self.future
+        if future is None or future.done():
+            return
+        if self.error is None:
+            future.set_result(self.result)
+        else:
+            future.set_exception(self.error)
 
 
 class Database:
@@ -69,17 +102,16 @@ class Database:
         self, connection: apsw.Connection, *, path: str | None, capacity: Capacity, inline: bool
     ) -> None:
         self._transaction = Transaction(connection, capacity)
+        self._is_stale = False
+        """Whether what the transaction keeps beside the rows may differ from them."""
         self._inline = inline
-        self._units: queue.SimpleQueue[_Unit[Any] | None] = queue.SimpleQueue()
+        self._path = path
+        self._units: queue.SimpleQueue[Unit[Any] | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._readers = (
-            None
-            if path is None
-            else ThreadPoolExecutor(READERS, "reader", initializer=self._init_reader)
-        )
-        self._path = path
+        self._readers = None if path is None else ThreadPoolExecutor(READERS, "reader")
         self._local = threading.local()
+        self._is_closed = False
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` and answer when it is committed.
@@ -89,50 +121,100 @@ class Database:
         """
         if self._inline:
             return self._run_inline(work)
-        unit: _Unit[T] = _Unit(work, self._running_loop().create_future())
-        self._units.put(unit)
-        return await unit.future
+        future: asyncio.Future[T] = self._running_loop().create_future()
+        self._submit(Unit(work, future))
+        return await future
+
+    async def hand_out(self, work: Work[T]) -> T:
+        """Like `write`, for work that claims messages: a cancellation does not lose its answer.
+
+        The caller gets what was committed, and is cancelled at its next `await`.
+        """
+        if self._inline:
+            return self._run_inline(work)
+        future: asyncio.Future[T] = self._running_loop().create_future()
+        unit = Unit(work, future)
+        self._submit(unit)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            await self._outlast(unit)
+            if unit.error is not None:
+                raise
+            result: T = unit.result
+            return result
 
     async def read(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Run `work` on committed state; it sees one snapshot when it opens a transaction."""
+        """Run `work` on committed state; it sees one snapshot."""
         if self._readers is None:
             return await self.write(lambda transaction: work(transaction.connection))
+        if self._is_closed:
+            raise StoreUnavailable(CLOSED)
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._readers, self._read, work)
-        except apsw.Error as error:
-            raise StoreUnavailable(_explain(error)) from error
+        except UNAVAILABLE as error:
+            raise StoreUnavailable(explain(error)) from error
 
     async def close(self) -> None:
         """Finish what is queued, then release the file."""
+        self._is_closed = True
         if self._thread is not None:
             self._units.put(None)
             await asyncio.to_thread(self._thread.join)
         if self._readers is not None:
-            self._readers.shutdown()
+            await asyncio.to_thread(self._readers.shutdown)
         self._transaction.connection.close()
 
+    async def _outlast(self, unit: Unit[T]) -> None:
+        """Wait for the answer to a unit in spite of cancellations, then have the task cancelled."""
+        unit.future = ended = asyncio.get_running_loop().create_future()
+        while not unit.is_answered:
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([ended])
+        if ended.done():
+            ended.exception()  # looked at here, or asyncio would complain that nobody did
+        task = asyncio.current_task()
+        assert task is not None
+        # One request more and one less: their number is what timeouts and task groups compare.
+        task.cancel()
+        task.uncancel()
+
+    def _submit(self, unit: Unit[Any]) -> None:
+        self._units.put(unit)
+
     def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._is_closed:
+            raise StoreUnavailable(CLOSED)
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-            self._thread = threading.Thread(target=self._write_batches, name="writer", daemon=True)
-            self._thread.start()
+            self._start()
         return self._loop
 
-    def _init_reader(self) -> None:
-        assert self._path is not None
-        self._local.connection = open_reader(self._path)
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._write_batches, name="writer", daemon=True)
+        self._thread.start()
 
     def _read(self, work: Callable[[apsw.Connection], T]) -> T:
-        connection: apsw.Connection = self._local.connection
+        connection = self._reader()
         connection.execute("BEGIN")
         try:
             return work(connection)
         finally:
             connection.execute("ROLLBACK")
 
+    def _reader(self) -> apsw.Connection:
+        """The connection of this thread; opened here, so that a failure is one of one read only."""
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            assert self._path is not None
+            connection = self._local.connection = open_reader(self._path)
+        return connection
+
     def _run_inline(self, work: Work[T]) -> T:
-        unit: _Unit[T] = _Unit(work, None)  # type: ignore[arg-type]  # nobody waits for it
+        if self._is_closed:
+            raise StoreUnavailable(CLOSED)
+        unit: Unit[T] = Unit(work, None)
         self._commit([unit])
         if unit.error is not None:
             raise unit.error
@@ -143,9 +225,12 @@ class Database:
         assert self._loop is not None
         while batch := self._next_batch():
             self._commit(batch)
-            self._loop.call_soon_threadsafe(_answer, batch)
+            try:
+                self._loop.call_soon_threadsafe(answer_all, batch)
+            except RuntimeError:
+                return  # the loop is closed: nobody waits for answers any more
 
-    def _next_batch(self) -> list[_Unit[Any]]:
+    def _next_batch(self) -> list[Unit[Any]]:
         """Wait for a unit and take what else has come by; empty at the end."""
         first = self._units.get()
         batch = [] if first is None else [first]
@@ -160,52 +245,59 @@ class Database:
             batch.append(unit)
         return batch
 
-    def _commit(self, batch: list[_Unit[Any]]) -> None:
+    def _commit(self, batch: list[Unit[Any]]) -> None:
+        """Run all units in one transaction, and again without each that fails."""
+        left = batch
+        while left:
+            self._try(left)
+            if all(unit.error is None for unit in left):
+                return
+            left = [unit for unit in left if unit.error is None]
+
+    def _try(self, batch: list[Unit[Any]]) -> None:
+        """Commit all units, or nothing and set the error of those that are to blame."""
         transaction = self._transaction
+        running: Unit[Any] | None = None
         try:
-            transaction.execute("BEGIN IMMEDIATE")
-            for unit in batch:
-                unit.result = unit.work(transaction)
+            self._begin()
+            for running in batch:
+                running.result = running.work(transaction)
+            running = None
             transaction.execute("COMMIT")
         except Exception as error:
-            self._roll_back(batch, error)
+            self._roll_back()
+            error = _translate(error)
+            for unit in batch if running is None else (running,):
+                unit.error = error
 
-    def _roll_back(self, batch: list[_Unit[Any]], error: Exception) -> None:
+    def _begin(self) -> None:
         transaction = self._transaction
-        try:
-            if transaction.connection.in_transaction:
-                transaction.execute("ROLLBACK")
+        if self._is_stale:
+            self._roll_back()
+        transaction.execute("BEGIN IMMEDIATE")
+        if self._is_stale:
             transaction.reload()
-        except apsw.Error as second:
-            error = second
-        if len(batch) == 1 or isinstance(error, _WHOLE_DATABASE):
-            for unit in batch:
-                unit.error = _translate(error)
-        else:
-            for unit in batch:
-                self._commit([unit])
+            self._is_stale = False
+
+    def _roll_back(self) -> None:
+        """Undo the transaction; the state beside it is derived anew by the next one.
+
+        If even that fails, the next one tries again before it begins, and its callers hear of it.
+        """
+        self._is_stale = True
+        with suppress(apsw.Error):
+            if self._transaction.connection.in_transaction:
+                self._transaction.execute("ROLLBACK")
 
 
-_WHOLE_DATABASE = (apsw.FullError, apsw.IOError, apsw.CorruptError, apsw.ReadOnlyError)
-
-
-def _answer(batch: list[_Unit[Any]]) -> None:
+def answer_all(batch: list[Unit[Any]]) -> None:
     for unit in batch:
-        if unit.future.done():
-            continue
-        if unit.error is None:
-            unit.future.set_result(unit.result)
-        else:
-            unit.future.set_exception(unit.error)
+        unit.answer()
 
 
 def _translate(error: Exception) -> Exception:
-    if not isinstance(error, apsw.Error):
+    if not isinstance(error, UNAVAILABLE):
         return error
-    unavailable = StoreUnavailable(_explain(error))
+    unavailable = StoreUnavailable(explain(error))
     unavailable.__cause__ = error
     return unavailable
-
-
-def _explain(error: apsw.Error) -> str:
-    return f"the database can't be used now: {error}"

@@ -21,7 +21,7 @@ MESSAGE_COLUMNS = f"m.project_id, m.id, m.state, m.due_at, m.retried, m.cancel_r
 """For a query that names the tables `m` and `e`; see `message_from_row`."""
 
 RAW = "\0"
-"""Marks a header value that holds bytes outside UTF-8; a valid value has no NUL."""
+"""Marks a header value whose bytes follow, each as a character: it can't be stored as text."""
 
 
 class _Rest(msgspec.Struct, array_like=True, frozen=True, omit_defaults=True):
@@ -44,9 +44,11 @@ _decode_headers = msgspec.msgpack.Decoder(Headers).decode
 
 def pack_headers(headers: Headers) -> bytes:
     try:
-        return _encode_headers(headers)
+        if _are_plain(headers):
+            return _encode_headers(headers)
     except UnicodeEncodeError:
-        return _encode_headers(_mark_raw(headers))
+        pass
+    return _encode_headers(_mark_raw(headers))
 
 
 def unpack_headers(packed: bytes) -> Headers:
@@ -55,9 +57,25 @@ def unpack_headers(packed: bytes) -> Headers:
 
 def _pack(envelope: Envelope) -> bytes:
     try:
-        return _encode(_rest(envelope))
+        if _is_plain(envelope) and _is_plain(envelope.callback):
+            return _encode(_rest(envelope))
     except UnicodeEncodeError:
-        return _encode(_rest(_map_headers(envelope, _mark_raw)))
+        pass
+    return _encode(_rest(_map_headers(envelope, _mark_raw)))
+
+
+def _are_plain(headers: Headers) -> bool:
+    """Whether no value looks as if it were marked."""
+    for _, value in headers:  # noqa: SIM110  # on the way of every message: half the time
+        if value[:1] == RAW:
+            return False
+    return True
+
+
+def _is_plain(of: Envelope | Callback | None) -> bool:
+    if of is None:
+        return True
+    return _are_plain(of.headers) and _is_plain(of.failure_callback)
 
 
 def _rest(envelope: Envelope) -> _Rest:
@@ -96,7 +114,7 @@ def _map_callback(
 
 
 def _mark_raw(headers: Headers) -> Headers:
-    """Lone surrogates can't be stored as text: keep such a value's bytes as Latin-1."""
+    """Lone surrogates can't be stored as text; nor may a value that is text look marked."""
     return tuple(
         (name, value if value.isprintable() else RAW + _bytes(value).decode("latin-1"))
         for name, value in headers

@@ -3,8 +3,6 @@
 Only the writer touches this. What is parked is in rows; here is only which gates have a backlog.
 """
 
-from collections import Counter
-
 import apsw
 
 from relaypost.domain.gates import (
@@ -12,14 +10,27 @@ from relaypost.domain.gates import (
     GateKind,
     allowance_after,
     crowding,
-    gate_id,
     host_limit,
+    project_gate,
 )
-from relaypost.domain.types import GateId, ProjectId
+from relaypost.domain.types import GateId, MessageId, ProjectId
 from relaypost.store.sqlite.connection import select
 
-ACTIVE = "SELECT project_id, host_gate FROM messages WHERE state = 1"
-BACKLOGS = "SELECT DISTINCT parked_at, project_id FROM messages WHERE parked_at IS NOT NULL"
+ACTIVE = "SELECT project_id, id, host_gate FROM messages WHERE state = 1"
+
+BACKLOGS = """
+WITH RECURSIVE gates (gate) AS (
+    SELECT min(parked_at) FROM messages WHERE parked_at IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(parked_at) FROM messages WHERE parked_at > gate)
+    FROM gates WHERE gate IS NOT NULL
+)
+SELECT gate FROM gates WHERE gate IS NOT NULL
+"""
+"""Goes from gate to gate, however many messages are parked at each."""
+
+PROJECTS = "SELECT id FROM projects"
+
 MAX_ALLOWANCES = 100_000
 
 
@@ -28,84 +39,105 @@ class OpenGates:
 
     def __init__(self, capacity: Capacity) -> None:
         self._capacity = capacity
-        self._open: Counter[GateId] = Counter()
-        self._in_flight = 0
+        self._project_limit = capacity.project or capacity.node
+        self._hosts: dict[MessageId, GateId] = {}
+        """The host's gate of each open attempt."""
+        self._open: dict[GateId, int] = {}
         self._crowded = 0
+        self._host_limit = host_limit(0, capacity)
         self._allowances: dict[GateId, int] = {}
         self.backlogs: dict[GateId, GateKind] = {}
 
     def reload(self, connection: apsw.Connection) -> None:
+        self._hosts.clear()
         self._open.clear()
-        self._in_flight = 0
-        for project, host in select(connection, ACTIVE):
-            self._take(gate_id(GateKind.PROJECT, project), host)
-        self._crowded = crowding(self._in_flight, self._capacity)
+        self._crowd(0)
+        for project, id, host in select(connection, ACTIVE):
+            self._take(id, project_gate(project), host)
+        of_projects = {project_gate(project) for (project,) in select(connection, PROJECTS)}
         self.backlogs = {
-            gate: GateKind.PROJECT if gate == gate_id(GateKind.PROJECT, project) else GateKind.HOST
-            for gate, project in select(connection, BACKLOGS)
+            gate: GateKind.PROJECT if gate in of_projects else GateKind.HOST
+            for (gate,) in select(connection, BACKLOGS)
         }
 
-    def admit(self, project: ProjectId, host: GateId) -> GateId | None:
+    def admit(self, project: ProjectId, id: MessageId, host: GateId) -> GateId | None:
         """Take a slot of each gate, or none: then the answer is the closed gate."""
-        project_gate = gate_id(GateKind.PROJECT, project)
-        limit = self._capacity.project
-        if limit and self._open[project_gate] >= limit:
-            return project_gate
-        if self._open[host] >= self.limit_of(host):
+        of_project = project_gate(project)
+        open_attempts = self._open
+        if self._capacity.project and open_attempts.get(of_project, 0) >= self._project_limit:
+            return of_project
+        if open_attempts.get(host, 0) >= self.limit_of(host):
             return host
-        self._take(project_gate, host)
+        self._take(id, of_project, host)
         return None
 
-    def leave(self, project: ProjectId, host: GateId, *, reached: bool) -> list[GateId]:
-        """Give the slots of an attempt back; answers the gates with a backlog to look at now."""
-        project_gate = gate_id(GateKind.PROJECT, project)
-        self._in_flight -= 1
-        self._give_back(project_gate)
+    def leave(
+        self, project: ProjectId, id: MessageId, *, reached: bool | None
+    ) -> tuple[GateId, ...]:
+        """Give the slots of an attempt back; answers the gates with a backlog to look at now.
+
+        `reached` is `None` when it is not known whether the destination answers.
+        """
+        of_project, host = project_gate(project), self._hosts.pop(id)
+        self._give_back(of_project)
         self._give_back(host)
-        self._learn(host, reached=reached)
-        if self._in_flight_eased():
-            return list(self.backlogs)
-        return [gate for gate in (project_gate, host) if gate in self.backlogs]
+        if reached is not None and (self._allowances or not reached):
+            self._learn(host, reached=reached)
+        if self._crowded and self._has_eased():
+            return tuple(self.backlogs)
+        if not self.backlogs:
+            return ()
+        return tuple(gate for gate in (of_project, host) if gate in self.backlogs)
 
     def park(self, project: ProjectId, gate: GateId) -> None:
         """Note that a message waits at a closed gate."""
-        is_project = gate == gate_id(GateKind.PROJECT, project)
+        is_project = gate == project_gate(project)
         self.backlogs[gate] = GateKind.PROJECT if is_project else GateKind.HOST
 
     def forget_backlog(self, gate: GateId) -> None:
         del self.backlogs[gate]
 
+    def stranded(self) -> list[GateId]:
+        """Gates with a backlog and no open attempt: none will end there and let the others go."""
+        return [gate for gate in self.backlogs if gate not in self._open]
+
     def room(self, gate: GateId) -> int:
         """How many more attempts a gate with a backlog lets through."""
-        if self.backlogs[gate] is GateKind.PROJECT:
-            limit = self._capacity.project or self._capacity.node
-        else:
-            limit = self.limit_of(gate)
-        return max(0, limit - self._open[gate])
+        is_project = self.backlogs[gate] is GateKind.PROJECT
+        limit = self._project_limit if is_project else self.limit_of(gate)
+        return max(0, limit - self._open.get(gate, 0))
 
     def limit_of(self, host: GateId) -> int:
-        limit = host_limit(self._crowded, self._capacity)
-        return min(limit, self._allowances.get(host, limit))
+        allowance = self._allowances.get(host)
+        return self._host_limit if allowance is None else min(self._host_limit, allowance)
 
-    def _take(self, project_gate: GateId, host: GateId) -> None:
-        self._open[project_gate] += 1
-        self._open[host] += 1
-        self._in_flight += 1
-        self._crowded = max(self._crowded, crowding(self._in_flight, self._capacity))
+    def _take(self, id: MessageId, of_project: GateId, host: GateId) -> None:
+        open_attempts = self._open
+        open_attempts[of_project] = open_attempts.get(of_project, 0) + 1
+        open_attempts[host] = open_attempts.get(host, 0) + 1
+        self._hosts[id] = host
+        crowded = crowding(len(self._hosts), self._capacity)
+        if crowded > self._crowded:
+            self._crowd(crowded)
 
     def _give_back(self, gate: GateId) -> None:
         left = self._open[gate] - 1
-        if left > 0:
+        if left:
             self._open[gate] = left
         else:
             del self._open[gate]
 
-    def _in_flight_eased(self) -> bool:
+    def _has_eased(self) -> bool:
         """Whether the node is a step less crowded than before, so that every host may hold more."""
-        crowded = crowding(self._in_flight, self._capacity)
-        eased = crowded < self._crowded
+        crowded = crowding(len(self._hosts), self._capacity, was=self._crowded)
+        if crowded >= self._crowded:
+            return False
+        self._crowd(crowded)
+        return True
+
+    def _crowd(self, crowded: int) -> None:
         self._crowded = crowded
-        return eased
+        self._host_limit = host_limit(crowded, self._capacity)
 
     def _learn(self, host: GateId, *, reached: bool) -> None:
         allowance = self._allowances.get(host)

@@ -1,18 +1,19 @@
 """Leases: a node holds what it claimed by one row that it renews, not by one for each message."""
 
 from relaypost.domain.messages import State
-from relaypost.domain.types import LeaseId, UnixMs
+from relaypost.domain.types import GateId, LeaseId, UnixMs
+from relaypost.store.base import Rescued
 from relaypost.store.sqlite import messages
 from relaypost.store.sqlite.database import Transaction
 
 TAKE = "INSERT INTO leases (until) VALUES (?) RETURNING id"
 
-RENEW = "UPDATE leases SET until = ? WHERE id = ? AND until > ? RETURNING id"
+RENEW = "UPDATE leases SET until = ? WHERE id = ? RETURNING id"
 
 FORGET_EXPIRED = "DELETE FROM leases WHERE until <= ?"
 
 LOST = """
-SELECT project_id, id, host_gate, cancel_requested FROM messages
+SELECT project_id, id, due_at, cancel_requested FROM messages
 WHERE state = 1 AND lease_id NOT IN (SELECT id FROM leases) LIMIT ?
 """
 
@@ -27,24 +28,29 @@ def take(transaction: Transaction, *, until: UnixMs) -> LeaseId:
     return LeaseId(transaction.rows(TAKE, (until,))[0][0])
 
 
-def renew(transaction: Transaction, lease: LeaseId, *, until: UnixMs, now: UnixMs) -> bool:
-    return bool(transaction.rows(RENEW, (until, lease, now)))
+def renew(transaction: Transaction, lease: LeaseId, *, until: UnixMs) -> bool:
+    """A lease that has run out can still be renewed while no rescue has come by."""
+    return bool(transaction.rows(RENEW, (until, lease)))
 
 
-def rescue(transaction: Transaction, limit: int, *, now: UnixMs) -> int:
+def rescue(transaction: Transaction, limit: int, *, now: UnixMs) -> Rescued:
     """Rules 10 and 11: an attempt that was cut off is not counted and writes no entry.
 
     The message keeps its due time, and so its place before those that came later.
     """
     transaction.execute(FORGET_EXPIRED, (now,))
+    arrivals = messages.Arrivals(None)
+    opened: dict[GateId, None] = {}
     rows = transaction.rows(LOST, (limit,))
-    for project, id, host, cancel_requested in rows:
+    for project, id, due_at, cancel_requested in rows:
         if cancel_requested:
             ended = transaction.take_sequence(now)
             transaction.execute(CANCEL, (int(State.CANCELED), ended, project, id))
         else:
             transaction.execute(GIVE_BACK, (project, id))
-        transaction.gates.leave(project, host, reached=True)
-    for gate in list(transaction.gates.backlogs):
-        messages.release(transaction, gate, messages.Arrivals(None), now)
-    return len(rows)
+            arrivals.note_due(due_at)
+        opened.update(dict.fromkeys(transaction.gates.leave(project, id, reached=None)))
+    opened.update(dict.fromkeys(transaction.gates.stranded()))
+    for gate in opened:
+        messages.release(transaction, gate, arrivals, now)
+    return Rescued(len(rows), arrivals.next_due_at)

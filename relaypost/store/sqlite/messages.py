@@ -1,13 +1,13 @@
 """Messages: accept, claim, get. What ends an attempt is in `settlements`."""
 
+from collections.abc import Iterator
 from collections.abc import Sequence as Items
-from dataclasses import dataclass, field
 from typing import Any
 
 import apsw
 import msgspec
 
-from relaypost.domain.gates import GateKind, gate_id
+from relaypost.domain.gates import host_gate
 from relaypost.domain.messages import (
     Deduplication,
     Message,
@@ -27,6 +27,9 @@ from relaypost.store.sqlite.database import Transaction
 MAX_EXAMINED = 1000
 """How many due messages one claim looks at: parking a backlog must not hold up other writers."""
 
+MIN_CHUNK = 32
+"""How many due messages a claim for few looks at at once: some may have to be parked."""
+
 INSERT = """
 INSERT INTO messages
     (project_id, id, state, due_at, host_gate, parked_at, lease_id, claimed_on_arrival)
@@ -38,6 +41,8 @@ SELECT project_id, id, host_gate, retried, due_at FROM messages
 WHERE state = 0 AND parked_at IS NULL AND due_at <= ?
 ORDER BY due_at, id LIMIT ?
 """
+
+IS_DUE = "SELECT 1 FROM messages WHERE state = 0 AND parked_at IS NULL AND due_at <= ? LIMIT 1"
 
 NEXT_DUE = "SELECT min(due_at) FROM messages WHERE state = 0 AND parked_at IS NULL"
 
@@ -71,6 +76,8 @@ REMEMBER = """
 INSERT OR REPLACE INTO deduplications (project_id, key, expires_at, published) VALUES (?, ?, ?, ?)
 """
 
+WAITING, ACTIVE = int(State.WAITING), int(State.ACTIVE)
+
 _PublishedMessages = tuple[tuple[MessageId, str], ...]
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(tuple[tuple[int, str], ...]).decode
@@ -79,29 +86,34 @@ _unpack = msgspec.msgpack.Decoder(tuple[tuple[int, str], ...]).decode
 class Room:
     """What is left of a claim while its transaction goes on."""
 
+    __slots__ = ("bytes", "lease", "messages")
+
     def __init__(self, claim: Claim) -> None:
         self.lease = claim.lease
-        self._messages = claim.limit
-        self._bytes = claim.bytes
+        self.messages = claim.limit
+        self.bytes = claim.bytes
 
     def __bool__(self) -> bool:
-        return self._messages > 0 and self._bytes > 0
+        return self.messages > 0 and self.bytes > 0
 
     def take(self, body: bytes) -> None:
-        self._messages -= 1
-        self._bytes -= len(body)
+        self.messages -= 1
+        self.bytes -= len(body)
 
 
-@dataclass(slots=True)
 class Arrivals:
     """What one transaction makes: the messages that start at once, and when the others fall due."""
 
-    room: Room | None
-    claimed: list[Message] = field(default_factory=list)
-    next_due_at: UnixMs | None = None
+    __slots__ = ("claimed", "next_due_at", "room")
+
+    def __init__(self, room: Room | None) -> None:
+        self.room = room
+        self.claimed: list[Message] = []
+        self.next_due_at: UnixMs | None = None
 
     def note_due(self, due_at: UnixMs) -> None:
-        self.next_due_at = min(due_at, self.next_due_at or due_at)
+        if self.next_due_at is None or due_at < self.next_due_at:
+            self.next_due_at = due_at
 
 
 def add(
@@ -116,7 +128,7 @@ def _publish(
     transaction: Transaction, publication: Publication, arrivals: Arrivals, *, now: UnixMs
 ) -> Published:
     deduplication = publication.deduplication
-    if deduplication is None:
+    if deduplication is None or not publication.messages:
         return Published(messages=_insert_all(transaction, publication, arrivals, now))
     project = publication.messages[0].project_id
     known = _find_duplicate(transaction, project, deduplication, now)
@@ -130,10 +142,11 @@ def _publish(
 def _insert_all(
     transaction: Transaction, publication: Publication, arrivals: Arrivals, now: UnixMs
 ) -> _PublishedMessages:
-    return tuple(
+    made = [
         (insert(transaction, new, arrivals, now=now), new.envelope.url)
         for new in publication.messages
-    )
+    ]
+    return tuple(made)
 
 
 def insert(
@@ -141,25 +154,23 @@ def insert(
 ) -> MessageId:
     """Store one message: ACTIVE if it is due, room is left and its gates are open; else WAITING."""
     id = MessageId(transaction.take_sequence(now))
+    project, envelope = new.project_id, new.envelope
     created_at = time_of(id)
-    not_before = UnixMs(max(created_at, new.not_before or created_at + new.delay_ms))
-    host = gate_id(GateKind.HOST, new.project_id, host_of(new.envelope.url))
-    state, parked_at, lease = State.WAITING, None, None
+    not_before = max(created_at, new.not_before or UnixMs(created_at + new.delay_ms))
+    host = host_gate(project, host_of(envelope.url))
+    state, parked_at, lease = WAITING, None, None
     room = arrivals.room
-    if room and not_before == created_at:
-        parked_at = transaction.gates.admit(new.project_id, host)
+    if not_before == created_at and room:
+        parked_at = transaction.gates.admit(project, id, host)
         if parked_at is None:
-            state, lease = State.ACTIVE, room.lease
+            state, lease = ACTIVE, room.lease
         else:
-            transaction.gates.park(new.project_id, parked_at)
-    active = state is State.ACTIVE
-    transaction.execute(
-        INSERT, (new.project_id, id, int(state), not_before, host, parked_at, lease, active)
-    )
-    transaction.execute(envelopes.INSERT, envelopes.to_row(id, new.envelope, not_before=not_before))
-    if room and active:
+            transaction.gates.park(project, parked_at)
+    transaction.execute(INSERT, (project, id, state, not_before, host, parked_at, lease, state))
+    transaction.execute(envelopes.INSERT, envelopes.to_row(id, envelope, not_before=not_before))
+    if room and state:
         transaction.take_sequence(now)
-        room.take(new.envelope.body)
+        room.take(envelope.body)
         arrivals.claimed.append(_active(new, id, not_before))
     elif parked_at is None:
         arrivals.note_due(not_before)
@@ -181,16 +192,27 @@ def claim(transaction: Transaction, claim: Claim, *, now: UnixMs) -> Claimed:
     room = Room(claim)
     messages: list[Message] = []
     examined = 0
-    due = transaction.rows(DUE, (now, MAX_EXAMINED))
-    for row in due:
-        if not room:
-            break
-        examined += 1
-        if (message := _start(transaction, row, room, now)) is not None:
-            messages.append(message)
-    if examined < len(due) or len(due) == MAX_EXAMINED:
+    while room and examined < MAX_EXAMINED:
+        chunk = min(max(room.messages, MIN_CHUNK), MAX_EXAMINED - examined)
+        due = transaction.rows(DUE, (now, chunk))
+        messages += _start_all(transaction, due, room, now)
+        if room and len(due) < chunk:
+            return Claimed(messages, more=False, next_due_at=next_due_at(transaction.connection))
+        examined += len(due)
+    if transaction.rows(IS_DUE, (now,)):
         return Claimed(messages, more=True, next_due_at=None)
     return Claimed(messages, more=False, next_due_at=next_due_at(transaction.connection))
+
+
+def _start_all(
+    transaction: Transaction, rows: list[tuple[Any, ...]], room: Room, now: UnixMs
+) -> Iterator[Message]:
+    """Begin attempts of waiting messages while there is room."""
+    for row in rows:
+        if not room:
+            return
+        if (message := _start(transaction, row, room, now)) is not None:
+            yield message
 
 
 def release(transaction: Transaction, gate: GateId, arrivals: Arrivals, now: UnixMs) -> None:
@@ -218,7 +240,7 @@ def _start(
 ) -> Message | None:
     """Begin an attempt of a waiting message, or park it at the gate that is closed."""
     project, id, host, retried, due_at = row
-    closed = transaction.gates.admit(project, host)
+    closed = transaction.gates.admit(project, id, host)
     if closed is not None:
         transaction.gates.park(project, closed)
         transaction.execute(PARK, (closed, project, id))

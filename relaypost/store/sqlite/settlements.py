@@ -14,13 +14,11 @@ from relaypost.store.sqlite.envelopes import pack_headers
 END = """
 UPDATE messages SET state = ?, lease_id = NULL, ended = ?, response_status = ?, dead_letter_id = ?
 WHERE project_id = ? AND id = ? AND state = 1 AND lease_id = ? AND cancel_requested <= ?
-RETURNING host_gate
 """
 
 PUT_OFF = """
 UPDATE messages SET state = 0, lease_id = NULL, retried = ?, due_at = ?
 WHERE project_id = ? AND id = ? AND state = 1 AND lease_id = ? AND cancel_requested = 0
-RETURNING host_gate
 """
 
 LOG = """
@@ -41,37 +39,36 @@ def settle(
 ) -> Settled:
     arrivals = messages.Arrivals(messages.Room(claim))
     applied: list[bool] = []
+    followed: list[Settlement] = []
     opened: dict[GateId, None] = {}
     for settlement in settlements:
-        done = _apply(transaction, settlement, claim.lease, now)
-        applied.append(done is not None)
-        if done is None:
+        transition = _apply(transaction, settlement, claim.lease, now)
+        applied.append(transition is not None)
+        if transition is None:
             continue
-        transition, host = done
-        project = settlement.message.project_id
-        gates = transaction.gates.leave(project, host, reached=settlement.reached)
+        message = settlement.message
+        gates = transaction.gates.leave(message.project_id, message.id, reached=settlement.reached)
         opened.update(dict.fromkeys(gates))
         if transition.state is State.WAITING:
             arrivals.note_due(transition.due_at)
         if transition is settlement.transition:
-            _follow(transaction, settlement, arrivals, now)
+            followed.append(settlement)
     for gate in opened:
         messages.release(transaction, gate, arrivals, now)
+    for settlement in followed:  # after those that are parked and have waited longer
+        _follow(transaction, settlement, arrivals, now)
     return Settled(applied, arrivals.claimed, arrivals.next_due_at)
 
 
 def _apply(
     transaction: Transaction, settlement: Settlement, lease: LeaseId, now: UnixMs
-) -> tuple[Transition, GateId] | None:
+) -> Transition | None:
     """Write the transition that fits; `None` when the lease was lost."""
     canceled = settlement.if_canceled
-    choices = [(settlement.transition, canceled is None)]
-    if canceled is not None:
-        choices.append((canceled, True))
-    for transition, even_if_canceled in choices:
-        host = _move(transaction, settlement, transition, lease, now, even_if_canceled)
-        if host is not None:
-            return transition, host
+    if _move(transaction, settlement, settlement.transition, lease, now, canceled is None):
+        return settlement.transition
+    if canceled is not None and _move(transaction, settlement, canceled, lease, now, True):
+        return canceled
     return None
 
 
@@ -82,22 +79,22 @@ def _move(
     lease: LeaseId,
     now: UnixMs,
     even_if_canceled: bool,
-) -> GateId | None:
+) -> bool:
     project, id = settlement.message.project_id, settlement.message.id
     numbered = [(transaction.take_sequence(now), entry) for entry in transition.entries]
     if transition.state in TERMINAL:
         buried = settlement.dead_letter_id if transition.state is State.FAILED else None
         ended = transaction.take_sequence(now)
-        changes = (int(transition.state), ended, transition.response_status, buried)
-        rows = transaction.rows(END, (*changes, project, id, lease, even_if_canceled))
+        changes = (transition.state, ended, transition.response_status, buried)
+        transaction.execute(END, (*changes, project, id, lease, even_if_canceled))
     else:
         changed = (transition.retried, transition.due_at)
-        rows = transaction.rows(PUT_OFF, (*changed, project, id, lease))
-    if not rows:
-        return None
+        transaction.execute(PUT_OFF, (*changed, project, id, lease))
+    if not transaction.changes():
+        return False
     for sequence, entry in numbered:
         log(transaction, project, id, sequence, entry)
-    return GateId(rows[0][0])
+    return True
 
 
 def _follow(

@@ -13,7 +13,7 @@ from relaypost.domain.projects import Project, SigningKeys, Token
 from relaypost.domain.retention import Horizon
 from relaypost.domain.sequences import time_of
 from relaypost.domain.types import DeadLetterId, LeaseId, MessageId, ProjectId, UnixMs
-from relaypost.store.base import Accepted, Claim, Claimed, Listing, Settled
+from relaypost.store.base import Accepted, Claim, Claimed, Listing, Rescued, Settled
 from relaypost.store.sqlite import (
     cancellations,
     dead_letters,
@@ -36,29 +36,29 @@ class SqliteMessages:
     async def add(
         self, publications: Items[Publication], *, claim: Claim | None, now: UnixMs
     ) -> Accepted:
-        return await self._database.write(
+        return await self._database.hand_out(
             lambda transaction: messages.add(transaction, publications, claim=claim, now=now)
         )
 
     async def claim(self, claim: Claim, *, now: UnixMs) -> Claimed:
-        return await self._database.write(
+        return await self._database.hand_out(
             lambda transaction: messages.claim(transaction, claim, now=now)
         )
 
     async def settle(self, batch: Items[Settlement], *, claim: Claim, now: UnixMs) -> Settled:
-        return await self._database.write(
+        return await self._database.hand_out(
             lambda transaction: settlements.settle(transaction, batch, claim=claim, now=now)
         )
 
     async def take_lease(self, *, until: UnixMs) -> LeaseId:
         return await self._database.write(lambda transaction: leases.take(transaction, until=until))
 
-    async def renew(self, lease: LeaseId, *, until: UnixMs, now: UnixMs) -> bool:
+    async def renew(self, lease: LeaseId, *, until: UnixMs) -> bool:
         return await self._database.write(
-            lambda transaction: leases.renew(transaction, lease, until=until, now=now)
+            lambda transaction: leases.renew(transaction, lease, until=until)
         )
 
-    async def rescue(self, limit: int, *, now: UnixMs) -> int:
+    async def rescue(self, limit: int, *, now: UnixMs) -> Rescued:
         return await self._database.write(
             lambda transaction: leases.rescue(transaction, limit, now=now)
         )
@@ -133,7 +133,7 @@ class SqliteDeadLetters:
         claim: Claim | None,
         now: UnixMs,
     ) -> Accepted:
-        return await self._database.write(
+        return await self._database.hand_out(
             lambda transaction: dead_letters.replace(
                 transaction, project, replacements, claim=claim, now=now
             )
@@ -187,8 +187,8 @@ class SqliteUpkeep:
 
     async def close(self) -> None:
         await self._database.close()
-        if self._lock is not None:
-            os.close(self._lock)
+        lock, self._lock = self._lock, None
+        _unlock(lock)
 
 
 class SqliteStore:
@@ -198,11 +198,22 @@ class SqliteStore:
         self, path: str | None, *, capacity: Capacity | None = None, inline: bool = False
     ) -> None:
         lock = None if path is None else lock_file(path)
-        database = Database(
-            open_writer(path), path=path, capacity=capacity or Capacity(), inline=inline
-        )
+        try:
+            connection = open_writer(path)
+        except BaseException:
+            _unlock(lock)
+            raise
+        capacity = capacity or Capacity()
+        self._speak_to(Database(connection, path=path, capacity=capacity, inline=inline), lock)
+
+    def _speak_to(self, database: Database, lock: int | None) -> None:
         self.messages = SqliteMessages(database)
         self.logs = SqliteLogs(database)
         self.dead_letters = SqliteDeadLetters(database)
         self.projects = SqliteProjects(database)
         self.upkeep = SqliteUpkeep(database, lock)
+
+
+def _unlock(lock: int | None) -> None:
+    if lock is not None:
+        os.close(lock)

@@ -1,0 +1,91 @@
+CREATE TABLE dead_letters (
+    project_id INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    message_id INTEGER NOT NULL UNIQUE,
+    response_status INTEGER NOT NULL,
+    response_headers BLOB NOT NULL,
+    response_body BLOB NOT NULL,
+    PRIMARY KEY (project_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE deduplications (
+    project_id INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    expires_at INTEGER NOT NULL,
+    published BLOB NOT NULL,
+    PRIMARY KEY (project_id, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE envelopes (
+    id INTEGER PRIMARY KEY,
+    not_before INTEGER NOT NULL,
+    url TEXT NOT NULL,
+    caller_ip TEXT,
+    labels TEXT,
+    topic_name TEXT,
+    schedule_id TEXT,
+    rest BLOB NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE leases (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never reused: it fences attempts of a lost lease
+    until INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE log_entries (
+    project_id INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    message_id INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    next_delivery_at INTEGER,
+    error TEXT,
+    response_status INTEGER,
+    response_headers BLOB,
+    response_body BLOB,
+    PRIMARY KEY (project_id, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE messages (
+    project_id INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    retried INTEGER NOT NULL DEFAULT 0,
+    host_gate INTEGER NOT NULL,
+    parked_at INTEGER,
+    lease_id INTEGER,
+    claimed_on_arrival INTEGER NOT NULL DEFAULT 0,
+    cancel_requested INTEGER NOT NULL DEFAULT 0,
+    ended INTEGER,
+    response_status INTEGER,
+    dead_letter_id INTEGER,
+    PRIMARY KEY (project_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE projects (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    current_key TEXT NOT NULL,
+    next_key TEXT NOT NULL,
+    keys_rotated_at INTEGER
+) STRICT;
+
+CREATE TABLE tokens (
+    digest BLOB PRIMARY KEY,
+    project_id INTEGER NOT NULL REFERENCES projects (id),
+    kind INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX deduplications_expiry ON deduplications (expires_at);
+
+CREATE INDEX log_entries_message ON log_entries (message_id, sequence);
+
+CREATE INDEX messages_active ON messages (lease_id, id) WHERE state = 1;
+
+CREATE INDEX messages_due ON messages (due_at, id) WHERE state = 0 AND parked_at IS NULL;
+
+CREATE INDEX messages_ended ON messages (project_id, ended) WHERE ended IS NOT NULL;
+
+CREATE INDEX messages_parked ON messages (parked_at, due_at, id) WHERE parked_at IS NOT NULL;
+

@@ -1,0 +1,98 @@
+"""Query plans: what runs all the time finds its rows by index, and sorts nothing."""
+
+import re
+
+import pytest
+
+from relaypost.store.sqlite import connection as opening
+from relaypost.store.sqlite import gates, leases, messages, settlements
+from relaypost.store.sqlite.connection import open_writer, select
+
+
+def plan(query: str) -> list[str]:
+    connection = open_writer(None)
+    values = dict.fromkeys(re.findall(r":(\w+)", query), 1) or (1,) * query.count("?")
+    rows = select(connection, f"EXPLAIN QUERY PLAN {query}", values)
+    return [detail for *_, detail in rows]
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (messages.DUE, "messages USING INDEX messages_due (due_at<?)"),
+        (messages.IS_DUE, "messages USING INDEX messages_due (due_at<?)"),
+        (messages.PARKED, "messages USING INDEX messages_parked (parked_at=?)"),
+        (messages.PARK, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
+        (messages.ACTIVATE, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
+        (messages.ENVELOPE, "e USING INTEGER PRIMARY KEY (rowid=?)"),
+        (messages.ENDED, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
+        (messages.FIND_DUPLICATE, "deduplications USING PRIMARY KEY (project_id=? AND key=?)"),
+        (settlements.END, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
+        (settlements.PUT_OFF, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
+        (leases.RENEW, "leases USING INTEGER PRIMARY KEY (rowid=?)"),
+        (leases.GIVE_BACK, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
+        (leases.CANCEL, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
+    ],
+)
+def test_one_search(query: str, index: str) -> None:
+    assert plan(query) == [f"SEARCH {index}"]
+
+
+def test_the_next_due_time_is_the_end_of_an_index() -> None:
+    assert plan(messages.NEXT_DUE) == ["SEARCH messages USING INDEX messages_due"]
+
+
+def test_a_message_is_found_with_its_envelope() -> None:
+    assert plan(messages.GET) == [
+        "SEARCH m USING PRIMARY KEY (project_id=? AND id=?)",
+        "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)",
+    ]
+
+
+def test_a_rescue_looks_at_open_attempts_only() -> None:
+    details = plan(leases.LOST)
+    assert details[0] == "SCAN messages USING INDEX messages_active"
+    assert not any("SCAN messages" in detail for detail in details[1:])
+
+
+def test_a_start_looks_at_open_attempts_only() -> None:
+    assert plan(gates.ACTIVE) == ["SCAN messages USING INDEX messages_active"]
+
+
+def test_a_start_goes_from_gate_to_gate() -> None:
+    searches = [detail for detail in plan(gates.BACKLOGS) if "messages" in detail]
+    assert all("messages_parked" in detail for detail in searches)
+    assert all(detail.startswith("SEARCH") for detail in searches)
+    assert len(searches) == 2
+
+
+def test_the_newest_number_is_the_end_of_indexes() -> None:
+    assert not any("SCAN" in detail for detail in plan(opening.NEWEST) if "CONSTANT" not in detail)
+
+
+def test_a_backlog_is_not_looked_at() -> None:
+    """Beside ten thousand parked messages a claim takes as many steps as beside ten."""
+
+    def steps(parked: int) -> int:
+        connection = open_writer(None)
+        connection.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT ?) "
+            "INSERT INTO messages (project_id, id, state, due_at, host_gate, parked_at) "
+            "SELECT 1, i, 0, i, 5, 5 FROM n",
+            (parked,),
+        )
+        counted = 0
+
+        def count() -> bool:
+            nonlocal counted
+            counted += 1
+            return False
+
+        connection.set_progress_handler(count, 1)
+        connection.execute(messages.DUE, (1 << 50, 100)).fetchall()
+        connection.execute(messages.NEXT_DUE).fetchall()
+        connection.execute(gates.BACKLOGS).fetchall()
+        connection.execute(messages.PARKED, (5, 1)).fetchall()
+        return counted
+
+    assert steps(10_000) == steps(10)
