@@ -13,7 +13,7 @@ from tests.support.http1 import ask, connected, request
 from tests.support.servers import RelaypostProcess, running
 from tests.support.sinks import Answer, Sink
 
-TOKEN = base64.b64encode(b'{"UserID":"canary","Password":"CANARY-password+/"}').decode()
+TOKEN = base64.b64encode(b'{"UserID":"canary","Password":"CANARY>>>>"}').decode()
 SECRETS = {
     "token": TOKEN,
     "read_only_token": "CANARY-reader",
