@@ -1,12 +1,13 @@
 """The composition root: makes every part from the settings, runs them, stops them in order."""
 
 import asyncio
+import contextlib
 import logging
 import resource
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relaypost.api.app import Api
 from relaypost.api.callers import CallerAddresses
@@ -26,17 +27,19 @@ from relaypost.outbound.tls import client_context
 from relaypost.runtime import Ids, SystemClock
 from relaypost.service.context import Service
 from relaypost.service.directory import Directory
+from relaypost.service.keys import KeyRing
 from relaypost.service.projects import (
     Credentials,
     ensure_development_projects,
     ensure_first_project,
+    new_key,
 )
 from relaypost.store.sqlite.store import SqliteStore
 from relaypost.wire import tokens
 
 READY_SECONDS = 2.0
-SPARE_FILES = 1024
-"""Open files kept for callers, beside one for each delivery."""
+SPARE_FILES = 2048
+"""Open files for callers and for idle connections to destinations, beside one each delivery."""
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +49,7 @@ class Started:
     """What a running server can tell about itself."""
 
     addresses: list[tuple[str, int]]
+    base_path: str
     credentials: Credentials | None
     """Made just now; they are shown once."""
 
@@ -60,68 +64,77 @@ class Application:
         self._stop = asyncio.Event()
 
     async def run(self, tell: Callable[[Started], None]) -> None:
-        """Serve until SIGTERM or SIGINT.
+        """Serve until SIGTERM or SIGINT; a second one cancels this at once.
 
         Raises:
             SettingError: a setting turned out not to be usable here.
             StoreUnavailable: the database can't be opened.
         """
-        listeners = self._listen()
-        store = open_store(self._settings)
-        try:
-            self._clock.raise_floor(await store.upkeep.newest_time())
-            credentials = await self._prepare(store)
-            await self._serve(store, listeners, tell, credentials)
-        finally:
-            await store.upkeep.close()
+        with contextlib.ExitStack() as opened:
+            listeners = self._listen(opened)
+            sender = _sender(self._settings)
+            store = open_store(self._settings)
+            try:
+                self._clock.raise_floor(await store.upkeep.newest_time())
+                credentials = await self._prepare(store)
+                started = Started(
+                    [listener.getsockname()[:2] for listener in listeners],
+                    self._settings.base_path,
+                    credentials,
+                )
+                _warn(self._settings, development=self._development)
+                await self._serve(store, sender, listeners, lambda: tell(started))
+            finally:
+                await store.upkeep.close()
 
     async def _serve(
         self,
         store: SqliteStore,
+        sender: HttpSender,
         listeners: list[socket.socket],
-        tell: Callable[[Started], None],
-        credentials: Credentials | None,
+        tell: Callable[[], None],
     ) -> None:
-        engine = self._engine(store)
+        engine = self._engine(store, sender)
         server = Server(
             self._api(store, engine), grace_seconds=self._settings.shutdown_grace / 1000
         )
         self._handle_signals(server)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(engine.run(self._stop))
-            serving = tasks.create_task(server.serve(listeners))
-            await server.wait_started()
-            tell(Started([listener.getsockname()[:2] for listener in listeners], credentials))
-            await serving
-            self._stop.set()
-
-    def _listen(self) -> list[socket.socket]:
-        settings = self._settings
         try:
-            listeners = [listen(settings.host, settings.port)]
-            if self._development and settings.host == "127.0.0.1":
-                listeners += _listen_v6(listeners[0].getsockname()[1])
-        except OSError as error:
-            raise SettingError(
-                f"can't listen on {settings.host} port {settings.port}: {error.strerror or error}"
-            ) from None
-        return listeners
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(engine.run(self._stop))
+                tasks.create_task(server.serve(listeners))
+                await server.wait_started()
+                tell()
+        except BaseExceptionGroup as group:
+            raise _first(group) from group
+
+    def _listen(self, opened: contextlib.ExitStack) -> list[socket.socket]:
+        """Listen before anything else is made; `opened` closes what was opened here."""
+        host, port = self._settings.host, self._settings.port
+        try:
+            listeners = listen(host, port, other_loopback=self._development)
+        except (OSError, TypeError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or "not an address"
+            raise SettingError(f"can't listen on {host} port {port}: {reason}") from None
+        return [opened.enter_context(listener) for listener in listeners]
 
     async def _prepare(self, store: SqliteStore) -> Credentials | None:
-        """Make what projects are missing; answers credentials made now."""
+        """Make what projects are missing; answers what was made now, without what was given."""
         made = None
         if self._development:
             await ensure_development_projects(store.projects)
         else:
-            made = await ensure_first_project(store.projects, _given(self._settings), ids=self._ids)
+            given = _given(self._settings)
+            made = await ensure_first_project(store.projects, given, ids=self._ids)
+            made = made and _without(made, given)
         await self._directory.load(store.projects)
         return made
 
-    def _engine(self, store: SqliteStore) -> Engine:
+    def _engine(self, store: SqliteStore, sender: HttpSender) -> Engine:
         settings = self._settings
         return Engine(
             store,
-            _sender(settings),
+            sender,
             clock=self._clock,
             ids=self._ids,
             signing=Signing(
@@ -143,6 +156,7 @@ class Application:
             intake=engine.intake,
             clock=self._clock,
             policy=AddressPolicy(settings.allow_networks),
+            keys=self._key_ring(),
             limits=_limits(settings),
             retention=_retention(settings),
         )
@@ -164,11 +178,25 @@ class Application:
             addresses=CallerAddresses(settings.trusted_proxies),
         )
 
+    def _key_ring(self) -> KeyRing:
+        names = frozenset({tokens.DEVELOPMENT_USERS[0].name}) if self._development else frozenset()
+        return KeyRing(
+            projects=self._directory,
+            new_key=lambda: new_key(self._ids),
+            guard_ms=self._settings.rotate_guard,
+            fixed=names,
+        )
+
     def _handle_signals(self, server: Server) -> None:
         loop = asyncio.get_running_loop()
+        running = asyncio.current_task()
+        assert running is not None
 
         def stop() -> None:
+            if self._stop.is_set():
+                running.cancel()
             server.should_exit = True
+            self._stop.set()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
@@ -184,22 +212,33 @@ def open_store(settings: Settings) -> SqliteStore:
     return SqliteStore(path or None, capacity=capacity)
 
 
-def raise_file_limit(open_attempts: int) -> None:
-    """Ask for as many open files as deliveries and callers may need."""
+def fit_open_files(settings: Settings) -> Settings:
+    """Ask for as many open files as deliveries and callers may need; have fewer deliveries open
+    where the system grants fewer: one that finds no file left would fail, and count as a failure.
+    """
+    wanted = settings.max_open_attempts + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = open_attempts + SPARE_FILES
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        granted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with contextlib.suppress(ValueError, OSError):  # some systems grant less than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    fitting = max(
+        1, wanted if soft == resource.RLIM_INFINITY else soft - min(SPARE_FILES, soft // 2)
+    )
+    if fitting >= settings.max_open_attempts:
+        return settings
+    log.warning("only %d files may be open: at most %d deliveries at once", soft, fitting)
+    return replace(settings, max_open_attempts=fitting)
 
 
 def _sender(settings: Settings) -> HttpSender:
     try:
         context = client_context(ca_file=settings.ssl_cert_file, verify=settings.tls_verify)
     except OSError as error:
+        reason = getattr(error, "reason", None) or error.strerror
         raise SettingError(
-            f"SSL_CERT_FILE {settings.ssl_cert_file!r} can't be read: {error.strerror or error}"
+            f"SSL_CERT_FILE {settings.ssl_cert_file!r} can't be used: {reason}"
         ) from None
     return HttpSender(
         AddressPolicy(settings.allow_networks),
@@ -208,23 +247,61 @@ def _sender(settings: Settings) -> HttpSender:
     )
 
 
-def _listen_v6(port: int) -> list[socket.socket]:
-    """The other loopback address: clients say `localhost`. Not every machine has it."""
-    try:
-        return [listen("::1", port)]
-    except OSError as error:
-        log.warning("not listening on ::1: %s", error.strerror or error)
-        return []
-
-
 def _given(settings: Settings) -> Credentials:
-    for token in (settings.token, settings.read_only_token):
-        if token is not None and tokens.digest(token) in tokens.PUBLIC_DIGESTS:
-            raise SettingError("RELAYPOST_TOKEN is a public token of development: choose another")
     keys = None
     if settings.current_signing_key is not None and settings.next_signing_key is not None:
         keys = SigningKeys(current=settings.current_signing_key, next=settings.next_signing_key)
-    return Credentials(token=settings.token, read_only_token=settings.read_only_token, keys=keys)
+    given = Credentials(token=settings.token, read_only_token=settings.read_only_token, keys=keys)
+    _refuse_public(given)
+    return given
+
+
+def _refuse_public(given: Credentials) -> None:
+    """Everybody knows the tokens and keys of development mode."""
+    secrets = [
+        ("RELAYPOST_TOKEN", given.token),
+        ("RELAYPOST_READ_ONLY_TOKEN", given.read_only_token),
+    ]
+    if given.keys is not None:
+        secrets.append(("RELAYPOST_CURRENT_SIGNING_KEY", given.keys.current))
+        secrets.append(("RELAYPOST_NEXT_SIGNING_KEY", given.keys.next))
+    public = {user.token for user in tokens.DEVELOPMENT_USERS}
+    for user in tokens.DEVELOPMENT_USERS:
+        public |= {user.keys.current, user.keys.next}
+    for name, secret in secrets:
+        if secret in public:
+            raise SettingError(f"{name} is a public value of development mode: choose another")
+
+
+def _without(made: Credentials, given: Credentials) -> Credentials | None:
+    """What whoever started the server does not know yet."""
+    unknown = Credentials(
+        token=None if given.token else made.token,
+        read_only_token=None if given.read_only_token else made.read_only_token,
+        keys=None if given.keys else made.keys,
+    )
+    return None if unknown == Credentials() else unknown
+
+
+def _warn(settings: Settings, *, development: bool) -> None:
+    """Say what is allowed in production but rarely meant."""
+    if development:
+        return
+    if any(network.prefixlen == 0 for network in settings.allow_networks):
+        log.warning(
+            "RELAYPOST_ALLOW_NETWORKS opens every address: whoever may publish can reach this "
+            "machine and its networks"
+        )
+    if not settings.tls_verify:
+        log.warning("RELAYPOST_TLS_VERIFY is off: certificates of destinations are not checked")
+    if settings.database_url == "sqlite://":
+        log.warning("the database is in memory: everything is gone when this process ends")
+
+
+def _first(group: BaseExceptionGroup) -> BaseException:
+    """The error that ended a task group; what it did to other tasks says nothing more."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _limits(settings: Settings) -> Limits:

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Any
 
 from relaypost.domain.addresses import parse_networks
@@ -34,6 +36,11 @@ class Setting:
     @property
     def environment(self) -> str:
         return self.variable or PREFIX + self.name.upper()
+
+    @property
+    def file_variable(self) -> str | None:
+        """Names a file that holds a secret, as container platforms hand them out."""
+        return f"{self.environment}_FILE" if self.secret else None
 
     @property
     def flag(self) -> str:
@@ -377,6 +384,8 @@ def read_settings(
         raise SettingError(
             "RELAYPOST_CURRENT_SIGNING_KEY and RELAYPOST_NEXT_SIGNING_KEY go together: set both"
         )
+    if settings.token is not None and settings.token == settings.read_only_token:
+        raise SettingError("RELAYPOST_TOKEN and RELAYPOST_READ_ONLY_TOKEN are the same: choose two")
     return settings
 
 
@@ -388,7 +397,7 @@ def _read(
 ) -> Any:
     source, value = setting.flag, flags.get(setting.name)
     if value is None:
-        source, value = setting.environment, environment.get(setting.environment)
+        source, value = setting.environment, _from_environment(setting, environment)
     if value is None or (value == "" and not _may_be_empty(setting)):
         value = setting.default if default is None else default
     if value is None:
@@ -400,6 +409,20 @@ def _read(
         raise SettingError(f"{source}{shown}: {error}") from None
 
 
+def _from_environment(setting: Setting, environment: Mapping[str, str]) -> str | None:
+    value, file = environment.get(setting.environment), setting.file_variable
+    path = environment.get(file) if file is not None else None
+    if not path:
+        return value
+    if value:
+        raise SettingError(f"{setting.environment} and {file} are both set: choose one")
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a text"
+        raise SettingError(f"{file} {path!r} can't be read: {reason}") from None
+
+
 def _may_be_empty(setting: Setting) -> bool:
     """An empty list is a value; elsewhere an empty variable counts as unset."""
     return setting.parse in (_networks, _origins, _base_path)
@@ -407,9 +430,16 @@ def _may_be_empty(setting: Setting) -> bool:
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
     known = {setting.environment for setting in TABLE}
+    known |= {setting.file_variable for setting in TABLE if setting.file_variable}
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in known:
-            raise SettingError(f"{name} is not a setting of relaypost (see relaypost serve --help)")
+            raise SettingError(f"{name} is not a setting of relaypost ({_hint(name, known)})")
+
+
+def _hint(name: str, known: set[str]) -> str:
+    names = [other.removeprefix(PREFIX) for other in known]
+    near = get_close_matches(name.removeprefix(PREFIX), names, 1)
+    return f"did you mean {PREFIX}{near[0]}?" if near else "see relaypost serve --help"
 
 
 assert {field.name for field in fields(Settings)} == {setting.name for setting in TABLE}

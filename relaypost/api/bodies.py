@@ -7,8 +7,8 @@ from typing import Any
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 
-DRAIN_SECONDS = 2.0
-DRAIN_BYTES = 33_554_432
+DRAIN_SECONDS = 10.0
+DRAIN_BYTES = 1_073_741_824
 
 
 class Disconnected(Exception):

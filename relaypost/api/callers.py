@@ -1,6 +1,6 @@
 """Who sends a request: the token that it brings (section 1.3), the address it comes from (1.12)."""
 
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from relaypost.api.http import Caller, RawHeaders, Scope
 from relaypost.domain.errors import Unauthorized
@@ -42,19 +42,36 @@ class CallerAddresses:
         if scope["client"] is None:
             return None
         address: str = scope["client"][0]
+        if address.startswith("::ffff:"):
+            address = _canonical(address) or address
         if self._trusted and self._is_trusted(address):
             return self._forwarded(scope["headers"]) or address
         return address
 
     def _forwarded(self, headers: RawHeaders) -> str | None:
-        """The right-most address that is not a trusted proxy."""
+        """The right-most address that is not a trusted proxy; `None` where one can't be read."""
         lists = [value for name, value in headers if name == b"x-forwarded-for"]
-        hops = [hop.strip().decode("latin-1") for hop in b",".join(lists).split(b",")]
-        return next((hop for hop in reversed(hops) if hop and not self._is_trusted(hop)), None)
+        for hop in reversed(b",".join(lists).decode("latin-1").split(",")):
+            address = _canonical(hop)
+            if address is None or not self._is_trusted(address):
+                return address
+        return None
 
     def _is_trusted(self, address: str) -> bool:
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return False
+        parsed = ip_address(address)
         return any(parsed in network for network in self._trusted)
+
+
+def _canonical(hop: str) -> str | None:
+    """An address without brackets, port and zone; IPv4 in the form of IPv6 as IPv4."""
+    hop = hop.strip()
+    if hop.startswith("["):
+        hop = hop[1:].partition("]")[0]
+    elif hop.count(":") == 1:
+        hop = hop.partition(":")[0]
+    try:
+        address = ip_address(hop.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)

@@ -1,54 +1,24 @@
-"""The HTTP server: uvicorn, with a bound on request heads and without its own signal handling."""
+"""The HTTP server: uvicorn, without its own signal handling, and with connections that grow old."""
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from relaypost.api.app import Api
+from relaypost.api.protocol import KEEP_ALIVE_SECONDS, ClientConnection
 
-MAX_HEAD_BYTES = 262_144
-KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2048
+TICKS_A_SECOND = 10
+"""Of uvicorn's main loop."""
+SPARE_SECONDS = 5
+"""For uvicorn to see the end of connections that have been cut off."""
 
-TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"content-type: application/json\r\ncontent-length: 44\r\nconnection: close\r\n\r\n"
-    b'{"error":"request header fields too large"}\n'
-)
-
-
-class BoundedProtocol(HttpToolsProtocol):
-    """Refuses a request line and headers that together exceed `MAX_HEAD_BYTES`."""
-
-    _head_bytes = 0
-    _in_head = True
-
-    def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES and not self._ends_head(data):
-                self.transport.write(TOO_LARGE)
-                self.transport.close()
-                return
-        super().data_received(data)
-
-    def on_message_begin(self) -> None:
-        self._in_head = True
-        self._head_bytes = 0
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        super().on_headers_complete()
-
-    def _ends_head(self, data: bytes) -> bool:
-        """Whether the head may end in this read: what follows it is body, and not bounded here."""
-        return b"\r\n\r\n" in data and data.index(b"\r\n\r\n") < MAX_HEAD_BYTES
+log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
@@ -56,12 +26,13 @@ class Server(uvicorn.Server):
 
     def __init__(self, api: Api, *, grace_seconds: float) -> None:
         self._has_started = asyncio.Event()
+        self._grace_seconds = grace_seconds
         application: Any = api
         super().__init__(
             uvicorn.Config(
                 application,
                 loop="none",
-                http=BoundedProtocol,
+                http=ClientConnection,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -69,7 +40,7 @@ class Server(uvicorn.Server):
                 proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=max(1, round(grace_seconds)),
+                timeout_graceful_shutdown=round(grace_seconds) + SPARE_SECONDS,
                 backlog=BACKLOG,
             )
         )
@@ -85,21 +56,61 @@ class Server(uvicorn.Server):
     async def wait_started(self) -> None:
         await self._has_started.wait()
 
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_A_SECOND == 0:
+            self.age_connections()
+        return await super().on_tick(counter)
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let requests end within the grace period, then cut off what is left."""
+        loop = asyncio.get_running_loop()
+        cutting = loop.call_later(self._grace_seconds, self._cut_off)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            cutting.cancel()
+
+    def age_connections(self) -> None:
+        for connection in self._connections():
+            connection.grow_older()
+
+    def _cut_off(self) -> None:
+        for connection in self._connections():
+            connection.transport.abort()
+
+    def _connections(self) -> list[ClientConnection]:
+        connections: list[Any] = list(self.server_state.connections)
+        return connections
+
+
+def listen(host: str, port: int, *, other_loopback: bool = False) -> list[socket.socket]:
+    """Listening sockets; `::` takes connections of both kinds.
+
+    With `other_loopback`, a server for `localhost` has `::1` beside 127.0.0.1, where there is one.
 
     Raises:
         OSError: the address can't be used.
     """
+    listeners = [_listen(host, port)]
+    if other_loopback and host in ("127.0.0.1", "localhost"):
+        try:
+            listeners.append(_listen("::1", listeners[0].getsockname()[1]))
+        except OSError as error:
+            log.warning("not listening on ::1: %s", error.strerror or error)
+    return listeners
+
+
+def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if family == socket.AF_INET6:
-        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != "::")
         listener.bind((host, port))
-    except OSError:
+        # Now, not when the server starts: only this tells for sure that nobody else listens.
+        listener.listen(BACKLOG)
+    except BaseException:
         listener.close()
         raise
     listener.setblocking(False)

@@ -3,24 +3,26 @@
 from relaypost.app import Started
 from relaypost.wire.tokens import DEVELOPMENT_USERS
 
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses to listen on that nobody can call, and what to call instead."""
+
 
 def first_greeting(started: Started) -> str:
     """Where the server listens and, at the very first start, the credentials made for it."""
     lines = [f"relaypost listens on {_url(started)}"]
     made = started.credentials
-    if made is not None and made.keys is not None:
-        lines += [
-            "",
-            "Credentials of the first project. They are not shown again:",
-            "",
-            f'QSTASH_URL="{_url(started)}"',
-            f'QSTASH_TOKEN="{made.token}"',
-            f'QSTASH_CURRENT_SIGNING_KEY="{made.keys.current}"',
-            f'QSTASH_NEXT_SIGNING_KEY="{made.keys.next}"',
-            "",
-            f"Read-only token: {made.read_only_token}",
-        ]
-    return "\n".join(lines)
+    if made is None:
+        return lines[0]
+    lines += ["", "Credentials of the first project. They are not shown again:", ""]
+    lines.append(f'QSTASH_URL="{_url(started)}"')
+    if made.token is not None:
+        lines.append(f'QSTASH_TOKEN="{made.token}"')
+    if made.keys is not None:
+        lines.append(f'QSTASH_CURRENT_SIGNING_KEY="{made.keys.current}"')
+        lines.append(f'QSTASH_NEXT_SIGNING_KEY="{made.keys.next}"')
+    if made.read_only_token is not None:
+        lines += ["", f"Read-only token: {made.read_only_token}"]
+    return "\n".join([*lines, ""])
 
 
 def development_greeting(started: Started, *, exposed: bool) -> str:
@@ -45,5 +47,6 @@ def development_greeting(started: Started, *, exposed: bool) -> str:
 
 def _url(started: Started) -> str:
     host, port = started.addresses[0]
+    host = EVERYWHERE.get(host, host)
     shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}"
+    return f"http://{shown}:{port}{started.base_path}"

@@ -1,19 +1,16 @@
 """`relaypost serve` and `relaypost dev`."""
 
-import asyncio
 import os
-import sys
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
 
 from relaypost import __version__
-from relaypost.app import Application, Started, raise_file_limit
 from relaypost.cli.greetings import development_greeting, first_greeting
-from relaypost.cli.logs import set_up_logging
+from relaypost.cli.logs import set_up_development_logging, set_up_logging
+from relaypost.cli.runs import fail, run, say
 from relaypost.config import TABLE, SettingError, Settings, read_settings
-from relaypost.domain.errors import StoreUnavailable
 
 DEVELOPMENT_DEFAULTS = {
     "database_url": "sqlite://",
@@ -50,7 +47,7 @@ def serve(**flags: Any) -> None:
     """Run the server for production: durable, with credentials of its own."""
     settings = _settings(flags)
     set_up_logging(settings)
-    _run(settings, development=False, tell=lambda started: _say(first_greeting(started)))
+    run(settings, development=False, tell=lambda started: say(first_greeting(started)))
 
 
 @main.command()
@@ -58,18 +55,25 @@ def serve(**flags: Any) -> None:
 @with_settings
 def dev(*, expose: bool, **flags: Any) -> None:
     """Run the server for development: public credentials, private destinations allowed."""
-    settings = _settings(flags, **DEVELOPMENT_DEFAULTS)
-    if settings.host not in LOOPBACK and not expose:
-        _fail(
+    settings = _settings(flags, **DEVELOPMENT_DEFAULTS, **development_port(os.environ))
+    is_exposed = settings.host not in LOOPBACK
+    if is_exposed and not expose:
+        fail(
             f"relaypost dev has public credentials and will not listen on {settings.host}; "
             "--expose forces it"
         )
-    set_up_logging(settings)
-    _run(
+    set_up_development_logging(settings)
+    run(
         settings,
         development=True,
-        tell=lambda started: _say(development_greeting(started, exposed=expose)),
+        tell=lambda started: say(development_greeting(started, exposed=is_exposed)),
     )
+
+
+def development_port(environment: Mapping[str, str]) -> dict[str, str]:
+    """The port that the JS SDK looks for; what is no port counts as none, for the SDK too."""
+    port = environment.get("QSTASH_DEV_PORT", "")
+    return {"port": port} if port.isascii() and port.isdigit() and 0 < int(port) < 65536 else {}
 
 
 def _settings(flags: dict[str, Any], **defaults: str) -> Settings:
@@ -77,33 +81,4 @@ def _settings(flags: dict[str, Any], **defaults: str) -> Settings:
     try:
         return read_settings(given, os.environ, **defaults)
     except SettingError as error:
-        _fail(str(error))
-
-
-def _run(settings: Settings, *, development: bool, tell: Callable[[Started], None]) -> None:
-    raise_file_limit(settings.max_open_attempts)
-    try:
-        with asyncio.Runner(loop_factory=_new_loop) as runner:
-            runner.run(_serve(settings, development=development, tell=tell))
-    except (SettingError, StoreUnavailable) as error:
-        _fail(str(error))
-
-
-async def _serve(settings: Settings, *, development: bool, tell: Callable[[Started], None]) -> None:
-    await Application(settings, development=development).run(tell)
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    import uvloop  # here, so that the other commands start faster
-
-    return uvloop.new_event_loop()
-
-
-def _say(text: str) -> None:
-    click.echo(text)
-    sys.stdout.flush()
-
-
-def _fail(reason: str) -> NoReturn:
-    click.echo(f"relaypost: {reason}", err=True)
-    sys.exit(2)
+        fail(str(error))

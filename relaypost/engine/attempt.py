@@ -1,5 +1,6 @@
 """One attempt: build the request, send it, name the outcome. It decides nothing."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,6 +42,10 @@ class Signing:
     backdate_seconds: int = 0
 
 
+UNREACHED_SECONDS = 0.02
+"""What an attempt takes longer that reached nobody: its host's next one waits for that, so that a
+host that is down gets some fifty attempts a second, however many messages wait for it."""
+
 INTERNAL_ERROR = NotReached(trouble=Trouble.CONNECTION, error="connection failed: internal error")
 """What a defect of ours makes of an attempt: no message may stay open for ever."""
 
@@ -59,6 +64,8 @@ class Attempts:
     async def make(self, message: Message) -> Settlement:
         """Send the message once and say what follows."""
         outcome = await self._send(message)
+        if isinstance(outcome, NotReached):
+            await asyncio.sleep(UNREACHED_SECONDS)
         try:
             return self._conclude(message, outcome)
         except Exception:
@@ -118,17 +125,24 @@ def describe(settlement: Settlement, *, took_ms: int) -> dict[str, object]:
     targets of redirects hold secrets.
     """
     message, transition = settlement.message, settlement.transition
-    error = next((entry for entry in transition.entries if entry.error), None)
-    status = transition.response_status if error is None else error.response_status
+    failure = next((entry for entry in transition.entries if entry.error), None)
+    status = failure.response_status if failure else transition.response_status
     return ids_of(message) | {
-        "host": host_of(message.envelope.url),
-        "path": path_of(message.envelope.url),
+        "method": message.envelope.method,
+        "url": _place(message.envelope.url),
         "retried": message.retried,
+        "max_retries": message.envelope.max_retries,
         "state": transition.state.name,
         "status": status,
-        "error": error.error if error is not None and status is None else None,
+        "error": failure.error if failure and status is None else None,
+        "due_at": transition.due_at if transition.state is State.WAITING else None,
         "took_ms": took_ms,
     }
+
+
+def _place(url: str) -> str:
+    scheme, _, _ = url.partition("://")
+    return f"{scheme}://{host_of(url)}{path_of(url)}"
 
 
 def ids_of(message: Message) -> dict[str, object]:

@@ -16,6 +16,8 @@ from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
 from relaypost.runtime import SeededIds
 from relaypost.service.context import Service
+from relaypost.service.directory import Directory
+from relaypost.service.keys import KeyRing
 from relaypost.service.publications import publish
 from relaypost.store.sqlite import messages
 from relaypost.store.sqlite.connection import open_writer
@@ -85,7 +87,13 @@ async def make_engine(
         signing=Signing(keys_of=lambda _: project().keys),
         settings=EngineSettings(max_open_attempts=max_open_attempts, grace_seconds=grace_seconds),
     )
-    service = Service(store=store, intake=engine.intake, clock=clock, policy=AddressPolicy())
+    service = Service(
+        store=store,
+        intake=engine.intake,
+        clock=clock,
+        policy=AddressPolicy(),
+        keys=KeyRing(projects=Directory(development=False), new_key=str),
+    )
     return Running(database, store, sender, clock, engine, service, asyncio.Event())
 
 

@@ -203,9 +203,11 @@ async def test_the_line_of_an_attempt_holds_no_secret(
     assert fields == {
         "message_id": message_text(one.id),
         "project_id": 1,
-        "host": f"{HOST}:8443",
-        "path": "/path",
+        "method": "POST",
+        "url": f"https://{HOST}:8443/path",
         "retried": 1,
+        "max_retries": 3,
+        "due_at": settlement.transition.due_at if shown["state"] == "WAITING" else None,
         "took_ms": 12,
         **shown,
     }
