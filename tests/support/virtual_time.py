@@ -23,6 +23,8 @@ class _JumpingSelector(selectors.SelectSelector):
     loop: "VirtualTimeLoop"
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self.loop.failure is not None:
+            raise self.loop.failure
         if timeout is None:
             raise AssertionError("everything waits, and nothing is left to happen")
         self.loop.jump(timeout)
@@ -35,9 +37,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         selector = _JumpingSelector()
         selector.loop = self
         super().__init__(selector)
+        self.failure: BaseException | None = None
 
     def time(self) -> float:
         return self._time
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        """End the run by what a callback raised."""
+        self.failure = self.failure or context.get("exception")
+        super().default_exception_handler(context)
 
     def jump(self, seconds: float) -> None:
         self._time += max(0.0, seconds)
