@@ -132,7 +132,7 @@ async def test_slots_that_a_publish_did_not_use_go_to_those_that_wait() -> None:
     """The last slots are set aside for a publish that then makes nothing, or waits for a gate."""
     async with running_engine(max_open_attempts=1, capacity=Capacity(host=1)) as running:
         (late,) = await running.publish(new_message(B, delay_ms=100))
-        await asyncio.sleep(0.0995)
+        await asyncio.sleep(0.0975)
         twice = publication(new_message(A, delay_ms=50_000), key=b"k")
         publishing = start(publish(running.service, [twice]))
         await turn()
