@@ -27,10 +27,12 @@ from relaypost.outbound.tls import client_context
 from relaypost.runtime import Ids, SystemClock
 from relaypost.service.context import Service
 from relaypost.service.directory import Directory
+from relaypost.service.keys import KeyRing
 from relaypost.service.projects import (
     Credentials,
     ensure_development_projects,
     ensure_first_project,
+    new_key,
 )
 from relaypost.store.sqlite.store import SqliteStore
 from relaypost.wire import tokens
@@ -154,6 +156,7 @@ class Application:
             intake=engine.intake,
             clock=self._clock,
             policy=AddressPolicy(settings.allow_networks),
+            keys=self._key_ring(),
             limits=_limits(settings),
             retention=_retention(settings),
         )
@@ -173,6 +176,15 @@ class Application:
             base_path=settings.base_path,
             cors=Cors(settings.cors_origins),
             addresses=CallerAddresses(settings.trusted_proxies),
+        )
+
+    def _key_ring(self) -> KeyRing:
+        names = frozenset({tokens.DEVELOPMENT_USERS[0].name}) if self._development else frozenset()
+        return KeyRing(
+            projects=self._directory,
+            new_key=lambda: new_key(self._ids),
+            guard_ms=self._settings.rotate_guard,
+            fixed=names,
         )
 
     def _handle_signals(self, server: Server) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from relaypost.api import publish
+from relaypost.api import dead_letters, keys, logs, messages, publish
 from relaypost.api.http import Response
 
 Handler = Callable[..., Awaitable[Response]]
@@ -43,13 +43,31 @@ RAW = (
 
 COLLECTIONS = {
     b"/v2/batch": Route({"POST": publish.publish_batch}, takes_batch=True),
+    b"/v2/events": Route({"GET": logs.list_events}),
+    b"/v2/logs": Route({"GET": logs.list_logs}),
+    b"/v2/keys": Route({"GET": keys.get_keys}, is_readable=False),
+    b"/v2/keys/rotate": Route({"POST": keys.rotate_keys}),
+    b"/v2/rotate": Route({"POST": keys.rotate_keys}),
 }
 """Routes that a trailing slash does not change."""
 
-BULK: dict[bytes, Route] = {}
+BULK = {
+    b"/v2/messages": Route({"DELETE": messages.cancel_messages}),
+    b"/v2/dlq": Route(
+        {"GET": dead_letters.list_dead_letters, "DELETE": dead_letters.delete_dead_letters}
+    ),
+    b"/v2/dlq/retry": Route({"POST": dead_letters.retry_dead_letters}),
+}
 """Routes where a trailing slash means an empty id, which must not become a bulk call."""
 
-ITEMS: tuple[tuple[bytes, Route], ...] = ()
+ITEMS = (
+    (b"/v2/messages/", Route({"GET": messages.get_message, "DELETE": messages.cancel_message})),
+    (b"/v2/dlq/retry/", Route({"POST": dead_letters.retry_dead_letter})),
+    (
+        b"/v2/dlq/",
+        Route({"GET": dead_letters.get_dead_letter, "DELETE": dead_letters.delete_dead_letter}),
+    ),
+)
 """Routes of one element, by the id that follows; the longer prefix first."""
 
 
@@ -64,7 +82,7 @@ def match(path: bytes) -> Match | None:
 
 def _match_item(path: bytes) -> Match | None:
     for prefix, route in ITEMS:
-        if path.startswith(prefix) and len(path) > len(prefix):
+        if path.startswith(prefix):
             id = unquote(path[len(prefix) :].decode("latin-1"), errors="replace")
-            return Match(route, (id,))
+            return Match(route, (id,)) if id else None
     return None

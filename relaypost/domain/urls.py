@@ -83,6 +83,12 @@ def host_of(url: str) -> str:
     return parts[2].rpartition("@")[2].lower() if parts else ""
 
 
+def name_of(url: str) -> str:
+    """The host without its port."""
+    host = host_of(url)
+    return host[: host.rfind("]") + 1] if host.startswith("[") else host.partition(":")[0]
+
+
 def path_of(url: str) -> str:
     parts = _PARTS.match(url)
     return (parts[3] if parts else "") or "/"

@@ -51,8 +51,13 @@ class Dispatcher:
         self.hold(None)
 
     def offer(self, wanted: int) -> Claim | None:
-        """Set slots aside for new messages; none while older ones wait for a slot."""
-        if self._lease is None or not self._slots.free or self._is_behind():
+        """Set slots aside for new messages; none when those may be needed for older ones.
+
+        While slots are plenty, new messages need not wait until a burst of due ones is claimed.
+        """
+        if self._lease is None or not self._slots.free:
+            return None
+        if self._is_behind() and not self._slots.are_plenty:
             return None
         return self._slots.set_aside(wanted, self._lease)
 

@@ -22,6 +22,10 @@ from relaypost.store.base import Store
 PAUSE_SECONDS = 0.5
 """Before a loop goes on that was stopped by an error."""
 
+UNREACHED_SECONDS = 0.02
+"""Before an attempt that reached nobody is settled: its host's next one waits for that, so that a
+host that is down gets some fifty attempts a second, however many messages wait for it."""
+
 log = logging.getLogger(__name__)
 delivery_log = logging.getLogger("relaypost.deliveries")
 
@@ -124,6 +128,8 @@ class Engine:
             return
         finally:
             self.intake.leave(message)
+        if not settlement.reached:
+            await asyncio.sleep(UNREACHED_SECONDS)
         self._settler.add(settlement, lease)
         level = logging.WARNING if settlement.transition.entries else logging.INFO
         if delivery_log.isEnabledFor(level):

@@ -13,12 +13,18 @@ class Slots:
     """Counts what is open and what is set aside for claims under way."""
 
     def __init__(self, limit: int, *, max_bytes: int = MAX_BODY_BYTES) -> None:
+        self._limit = limit
         self._free = limit
         self._free_bytes = max_bytes
 
     @property
     def free(self) -> int:
         return self._free if self._free_bytes > 0 else 0
+
+    @property
+    def are_plenty(self) -> bool:
+        """Whether at least half of them are free."""
+        return 2 * self.free >= self._limit
 
     def set_aside(self, wanted: int, lease: LeaseId) -> Claim:
         """A claim for at most `wanted` slots; `take` must follow."""

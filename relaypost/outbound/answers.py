@@ -57,7 +57,7 @@ class AnswerReader:
     def has_begun(self) -> bool:
         return self._raw_bytes > 0
 
-    def feed(self, data: bytes) -> bool:
+    def feed(self, data: bytes | memoryview) -> bool:
         """Read on; true when the answer is complete, or cut at the limit of its body."""
         self._raw_bytes += len(data)
         try:

@@ -31,7 +31,7 @@ class Watcher(Protocol):
     def lost(self, connection: "Connection") -> None: ...
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """
          dialled              exchange              answer complete, kept alive
     new ---------> ready ----------------> busy ------------------------------> ready
@@ -40,6 +40,7 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_buffer",
         "_deadline",
         "_future",
         "_is_paused",
@@ -63,11 +64,13 @@ class Connection(asyncio.Protocol):
         loop: asyncio.AbstractEventLoop,
         *,
         max_body_bytes: int,
+        buffer: memoryview,
         watcher: Watcher,
     ) -> None:
         self.origin = origin
         self.born_at = loop.time()
         self.is_reusable = False
+        self._buffer = buffer
         self._loop = loop
         self._watcher = watcher
         self._reader = AnswerReader(max_body_bytes=max_body_bytes)
@@ -131,12 +134,15 @@ class Connection(asyncio.Protocol):
         _keep_alive(transport.get_extra_info("socket"))
         self._watcher.opened(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._future is None:  # nobody asked: it must not become the next request's answer
             self.abort()
             return
         try:
-            is_complete = self._reader.feed(data)
+            is_complete = self._reader.feed(self._buffer[:nbytes])
         except Malformed as error:
             self.abort(invalid_response(str(error)))
             return

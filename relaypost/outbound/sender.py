@@ -15,6 +15,8 @@ from relaypost.outbound.resolver import Lookup, Resolver, SystemLookup
 from relaypost.outbound.serialize import request_head
 from relaypost.outbound.troubles import connection_failed, timed_out
 
+READ_BYTES = 65_536
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderLimits:
@@ -51,6 +53,9 @@ class HttpSender:
         limits = limits or SenderLimits()
         self._loop = loop = asyncio.get_running_loop()
         self._max_body_bytes = limits.max_body_bytes
+        # All connections read into one buffer, for what arrives is parsed before anything else is
+        # read. Else TLS and plain asyncio take 256 KiB of fresh memory for each read.
+        self._buffer = memoryview(bytearray(READ_BYTES))
         self._connect_timeout = limits.connect_timeout_ms / 1000
         self._pool = Pool(
             loop,
@@ -125,5 +130,9 @@ class HttpSender:
 
     def _new_connection(self, origin: str) -> Connection:
         return Connection(
-            origin, self._loop, max_body_bytes=self._max_body_bytes, watcher=self._pool
+            origin,
+            self._loop,
+            max_body_bytes=self._max_body_bytes,
+            buffer=self._buffer,
+            watcher=self._pool,
         )

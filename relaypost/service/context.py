@@ -7,6 +7,7 @@ from relaypost.domain.limits import Limits
 from relaypost.domain.retention import RetentionPeriods
 from relaypost.runtime import Clock
 from relaypost.service.intake import Intake
+from relaypost.service.keys import KeyRing
 from relaypost.store.base import Store
 
 
@@ -16,5 +17,6 @@ class Service:
     intake: Intake
     clock: Clock
     policy: AddressPolicy
+    keys: KeyRing
     limits: Limits = field(default_factory=Limits)
     retention: RetentionPeriods = field(default_factory=RetentionPeriods)

@@ -11,6 +11,7 @@
 The suite in `tests/store` is the definition of these protocols.
 """
 
+from collections.abc import Callable
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -19,7 +20,7 @@ from relaypost.domain.dead_letters import DeadLetter
 from relaypost.domain.filters import Filter, Page
 from relaypost.domain.lifecycle import Settlement
 from relaypost.domain.logs import LogEntry
-from relaypost.domain.messages import Message, NewMessage, Publication, Published
+from relaypost.domain.messages import Envelope, Message, NewMessage, Publication, Published
 from relaypost.domain.projects import Project, SigningKeys, Token
 from relaypost.domain.retention import Horizon
 from relaypost.domain.types import (
@@ -162,27 +163,39 @@ class Logs(Protocol):
 
 
 class DeadLetters(Protocol):
+    """What entered before `since` has expired, and is not there."""
+
     async def select(
         self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
-    ) -> Listing[DeadLetter]: ...
+    ) -> Listing[DeadLetter]:
+        """By id; bounded work, so a page may be short, unless ids are named."""
+        ...
 
-    async def delete(
+    async def matching(
         self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
     ) -> Listing[DeadLetterId]:
-        """Delete those that the page selects; answers their ids."""
+        """The ids of those that `select` would answer."""
         ...
+
+    async def delete(
+        self, project: ProjectId, ids: Items[DeadLetterId], *, since: UnixMs
+    ) -> list[bool]: ...
 
     async def replace(
         self,
         project: ProjectId,
-        replacements: Items[tuple[DeadLetterId, NewMessage]],
+        ids: Items[DeadLetterId],
         *,
+        bring_back: Callable[[Envelope], NewMessage],
+        all_or_none: bool,
+        since: UnixMs,
         claim: Claim | None,
         now: UnixMs,
     ) -> Accepted:
-        """Turn dead letters into new messages; what has vanished meanwhile is left out.
+        """Turn dead letters into the new messages that `bring_back` makes of their envelopes.
 
-        `published` has an element for each replacement, without messages for one left out.
+        `published` has an element for each id, without messages for one that is not there; with
+        `all_or_none`, one that is not there leaves all others as they are. `bring_back` is pure.
         """
         ...
 

@@ -67,11 +67,18 @@ def parse_cursor(text: str, *, latest_first: bool, takes_time: bool) -> Sequence
     """
     if not text:
         return None
-    after = parse_dead_letter_id(text)
-    if after is not None:
-        return Sequence(after)
+    match = _DEAD_LETTER_ID.fullmatch(text)
+    if match is not None:
+        return _bound(int(match[1]), int(match[2]))
     if not (takes_time and _TIME.fullmatch(text)):
         raise Invalid("invalid cursor")
     time = UnixMs(min(int(text.lstrip("0")[:20] or "0"), _LATEST_MS))
     first = sequence(time)
     return Sequence(min(first + COUNTER_MASK + 1, _LARGEST) if latest_first else first - 1)
+
+
+def _bound(time: int, counter: int) -> Sequence:
+    """The nearest number, also for a time that no element can have."""
+    if time < EPOCH:
+        return Sequence(-1)
+    return sequence(UnixMs(min(time, _LATEST_MS)), min(counter, COUNTER_MASK))

@@ -1,4 +1,4 @@
-"""Tokens, keys and bodies reach no log line, at any level; a token in the query goes nowhere."""
+"""No token and no signing key in what the server writes, at any level."""
 
 import asyncio
 import base64

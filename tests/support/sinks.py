@@ -73,12 +73,12 @@ class Sink:
         self._scripts[path] = list(answers)
         return self.url_of(path)
 
-    def at(self, path: str) -> list[Received]:
-        """The requests to one path so far."""
-        return [received for received in self.received if received.path == path]
+    def at(self, path: str | None) -> list[Received]:
+        """The requests to one path, or to all, so far."""
+        return [received for received in self.received if path in (None, received.path)]
 
-    async def wait_for(self, count: int, path: str) -> list[Received]:
-        """The requests to a path, once there are so many; more than so many are a failure."""
+    async def wait_for(self, count: int, path: str | None = None) -> list[Received]:
+        """The requests to a path, or to all, once there are so many; more are a failure."""
         try:
             async with asyncio.timeout(WAIT_SECONDS), self._arrived:
                 await self._arrived.wait_for(lambda: len(self.at(path)) >= count)
@@ -89,7 +89,7 @@ class Sink:
         assert len(found) == count, f"{len(found)} requests at {path} instead of {count}"
         return found
 
-    async def wait_one(self, path: str) -> Received:
+    async def wait_one(self, path: str | None = None) -> Received:
         (received,) = await self.wait_for(1, path)
         return received
 
@@ -129,7 +129,7 @@ async def listening_sink() -> AsyncIterator[Sink]:
     """A sink on a free port of 127.0.0.1, in the loop of the test."""
     sink = Sink()
     server = await asyncio.start_server(sink.serve, "127.0.0.1", 0)
-    sink.url = "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+    sink.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield sink
     finally:

@@ -8,20 +8,23 @@ from relaypost.domain.filters import Filter
 from relaypost.domain.lifecycle import TERMINAL
 from relaypost.domain.logs import LogState, NewLogEntry
 from relaypost.domain.messages import State
-from relaypost.domain.sequences import first_after, sequence
 from relaypost.domain.types import MessageId, ProjectId, UnixMs
 from relaypost.store.sqlite import settlements
 from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.filters import on_envelopes
+from relaypost.store.sqlite.windows import span_of_dates
 
 LIVE = """
 SELECT m.id FROM (
-    SELECT project_id, id FROM messages WHERE state = 0 AND parked_at IS NULL
-    UNION ALL SELECT project_id, id FROM messages WHERE parked_at IS NOT NULL
-    UNION ALL SELECT project_id, id FROM messages WHERE state = 1 AND cancel_requested = 0
-) m JOIN envelopes e ON e.id = m.id
-WHERE m.project_id = ? AND {conditions} ORDER BY m.id LIMIT ?
+    SELECT project_id, id FROM messages INDEXED BY messages_due
+    WHERE state = 0 AND parked_at IS NULL
+    UNION ALL SELECT project_id, id FROM messages INDEXED BY messages_parked
+    WHERE parked_at IS NOT NULL
+    UNION ALL SELECT project_id, id FROM messages INDEXED BY messages_active
+    WHERE state = 1 AND cancel_requested = 0
+) m {join}
+WHERE m.project_id = ? AND m.id >= ? AND m.id < ? AND {conditions} ORDER BY m.id LIMIT ?
 """
 
 STATE = "SELECT state, cancel_requested FROM messages WHERE project_id = ? AND id = ?"
@@ -33,19 +36,21 @@ UPDATE messages SET state = ?, parked_at = NULL, ended = ? WHERE project_id = ? 
 REQUEST = "UPDATE messages SET cancel_requested = 1 WHERE project_id = ? AND id = ?"
 
 UNLIMITED = -1
+START = UnixMs(0)
 
 
 def matching(
     connection: apsw.Connection, project: ProjectId, which: Filter, *, oldest: int | None
 ) -> list[MessageId]:
     conditions = on_envelopes(which)
-    if which.from_date is not None:
-        conditions.add("m.id >= ?", sequence(which.from_date))
-    if which.to_date is not None:
-        conditions.add("m.id < ?", first_after(which.to_date))
-    query = LIVE.format(conditions=conditions.text)
+    join = "CROSS JOIN envelopes e ON e.id = m.id" if conditions.texts else ""
+    conditions.one_of("m.id", which.message_ids)
+    if not conditions.can_match:
+        return []
+    span = span_of_dates(which, since=START)
     limit = UNLIMITED if oldest is None else oldest
-    rows = select(connection, query, (project, *conditions.values, limit))
+    query = LIVE.format(join=join, conditions=conditions.text)
+    rows = select(connection, query, (project, span.low, span.high, *conditions.values, limit))
     return [MessageId(id) for (id,) in rows]
 
 

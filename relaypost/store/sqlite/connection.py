@@ -10,7 +10,7 @@ import apsw
 
 from relaypost.domain.errors import StoreUnavailable
 from relaypost.domain.types import Sequence
-from relaypost.domain.urls import host_of, path_of
+from relaypost.domain.urls import host_of, name_of, path_of
 
 CACHE_KIB = 65536
 BUSY_MS = 5000
@@ -139,6 +139,6 @@ def _one(connection: apsw.Connection, query: str) -> Any:
 
 
 def _add_functions(connection: apsw.Connection) -> None:
-    functions: dict[str, Any] = {"url_host": host_of, "url_path": path_of}
+    functions: dict[str, Any] = {"url_host": host_of, "url_name": name_of, "url_path": path_of}
     for name, function in functions.items():
         connection.create_scalar_function(name, function, 1, deterministic=True)

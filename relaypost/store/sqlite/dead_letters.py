@@ -1,5 +1,6 @@
 """Dead letters: list, delete, and turn into new messages."""
 
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Items
 from typing import Any
 
@@ -7,8 +8,8 @@ import apsw
 
 from relaypost.domain.dead_letters import DeadLetter, LastResponse
 from relaypost.domain.filters import Filter, Page
-from relaypost.domain.messages import Message, NewMessage, Published, State
-from relaypost.domain.sequences import first_after, sequence
+from relaypost.domain.messages import Envelope, Message, NewMessage, Published, State
+from relaypost.domain.sequences import sequence
 from relaypost.domain.types import DeadLetterId, MessageId, ProjectId, Sequence, UnixMs
 from relaypost.store.base import Accepted, Claim, Listing
 from relaypost.store.sqlite import envelopes, messages
@@ -16,20 +17,32 @@ from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.envelopes import unpack_headers
 from relaypost.store.sqlite.filters import on_envelopes
+from relaypost.store.sqlite.windows import MAX_EXAMINED, Track, Walk, direction_of, span_of
 
-LIST = f"""
+MAX_PAGE_BYTES = 33_554_432
+"""A page ends early when the bodies on it exceed this, unless its elements were named."""
+
+IN_ORDER = Track("dead_letters d", "d.project_id", "d.id")
+# The plus keeps SQLite from going through all of them in their order.
+BY_ID = Track("dead_letters d", "d.project_id", "+d.id")
+BY_MESSAGE = Track("dead_letters d", "+d.project_id", "+d.id")
+
+GET = f"""
 SELECT d.id, d.message_id, d.project_id, d.response_status, d.response_headers, d.response_body,
     {envelopes.COLUMNS}
-FROM dead_letters d CROSS JOIN envelopes e ON e.id = d.message_id
-WHERE d.project_id = ? AND {{conditions}} ORDER BY d.id {{direction}} LIMIT ?
+FROM dead_letters d JOIN envelopes e ON e.id = d.message_id WHERE d.project_id = ? AND d.id = ?
 """
 
-LIST_IDS = """
-SELECT d.id, d.message_id FROM dead_letters d CROSS JOIN envelopes e ON e.id = d.message_id
-WHERE d.project_id = ? AND {conditions} ORDER BY d.id {direction} LIMIT ?
+ENVELOPE = f"""
+SELECT {envelopes.COLUMNS} FROM dead_letters d JOIN envelopes e ON e.id = d.message_id
+WHERE d.project_id = ? AND d.id = ? AND d.id >= ?
 """
 
-TAKE = "DELETE FROM dead_letters WHERE project_id = ? AND id = ? RETURNING message_id"
+EXISTS = "SELECT 1 FROM dead_letters WHERE project_id = ? AND id = ? AND id >= ?"
+
+TAKE = """
+DELETE FROM dead_letters WHERE project_id = ? AND id = ? AND id >= ? RETURNING message_id
+"""
 
 FORGET_ENVELOPE = """
 DELETE FROM envelopes WHERE id = ?
@@ -38,86 +51,114 @@ AND NOT EXISTS (SELECT 1 FROM messages WHERE project_id = ? AND id = envelopes.i
 
 
 def list_dead_letters(
-    connection: apsw.Connection, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
+    connection: apsw.Connection,
+    project: ProjectId,
+    which: Filter,
+    page: Page,
+    *,
+    since: UnixMs,
+    max_examined: int = MAX_EXAMINED,
 ) -> Listing[DeadLetter]:
-    rows = _select(connection, LIST, project, which, page, since)
-    return _page([_dead_letter(row) for row in rows[: page.count]], rows, page)
+    span = span_of(which, page, since=since)
+    walk = Walk(connection, project, span, page, max_examined=max_examined)
+    found: list[DeadLetter] = []
+    size = 0
+    for id in _matching(walk, connection, project, which, page):
+        if len(found) == page.count or (size > MAX_PAGE_BYTES and which.dead_letter_ids is None):
+            return Listing(found, Sequence(found[-1].id))
+        dead_letter = _dead_letter(select(connection, GET, (project, id))[0])
+        found.append(dead_letter)
+        size += len(dead_letter.message.envelope.body) + len(dead_letter.response.body)
+    return Listing(found, walk.next)
+
+
+def matching(
+    connection: apsw.Connection,
+    project: ProjectId,
+    which: Filter,
+    page: Page,
+    *,
+    since: UnixMs,
+    max_examined: int = MAX_EXAMINED,
+) -> Listing[DeadLetterId]:
+    span = span_of(which, page, since=since)
+    walk = Walk(connection, project, span, page, max_examined=max_examined)
+    found: list[DeadLetterId] = []
+    for id in _matching(walk, connection, project, which, page):
+        if len(found) == page.count:
+            return Listing(found, Sequence(found[-1]))
+        found.append(id)
+    return Listing(found, walk.next)
+
+
+def _matching(
+    walk: Walk, connection: apsw.Connection, project: ProjectId, which: Filter, page: Page
+) -> Iterator[DeadLetterId]:
+    conditions = on_envelopes(which)
+    join = "CROSS JOIN envelopes e ON e.id = d.message_id" if conditions.texts else ""
+    conditions.one_of("d.id", which.dead_letter_ids)
+    conditions.one_of("d.message_id", which.message_ids)
+    conditions.one_of("d.response_status", which.response_statuses)
+    track = _track_of(which)
+    query = f"""
+        SELECT d.id FROM {track.table} {join}
+        WHERE {track.project} = ? AND {track.key} >= ? AND {track.key} < ? AND {conditions.text}
+        ORDER BY {track.key} {direction_of(page)}
+    """
+    in_pieces = track is IN_ORDER and conditions.can_match
+    for piece in walk.pieces([track]) if in_pieces else walk.whole():
+        values = (project, piece.low, piece.high, *conditions.values)
+        if conditions.can_match:
+            for (id,) in connection.execute(query, values):
+                yield id
+
+
+def _track_of(which: Filter) -> Track:
+    if which.dead_letter_ids is not None:
+        return BY_ID
+    return IN_ORDER if which.message_ids is None else BY_MESSAGE
 
 
 def delete(
-    transaction: Transaction, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
-) -> Listing[DeadLetterId]:
-    rows = _select(transaction.connection, LIST_IDS, project, which, page, since)
-    ids = [DeadLetterId(id) for id, _ in rows[: page.count]]
-    for id in ids:
-        take(transaction, project, id)
-    return _page(ids, rows, page)
+    transaction: Transaction, project: ProjectId, ids: Items[DeadLetterId], *, since: UnixMs
+) -> list[bool]:
+    return [take(transaction, project, id, since=since) for id in ids]
 
 
 def replace(
     transaction: Transaction,
     project: ProjectId,
-    replacements: Items[tuple[DeadLetterId, NewMessage]],
+    ids: Items[DeadLetterId],
     *,
+    bring_back: Callable[[Envelope], NewMessage],
+    all_or_none: bool,
+    since: UnixMs,
     claim: Claim | None,
     now: UnixMs,
 ) -> Accepted:
     arrivals = messages.Arrivals(messages.Room(claim) if claim else None)
-    published = [
-        _replace(transaction, project, id, new, arrivals, now=now) for id, new in replacements
-    ]
+    low = sequence(since)
+    if all_or_none and not all(transaction.rows(EXISTS, (project, id, low)) for id in ids):
+        return Accepted([Published(messages=())] * len(ids), [], None)
+    published: list[Published] = []
+    for id in ids:
+        rows = transaction.rows(ENVELOPE, (project, id, low))
+        if not rows:
+            published.append(Published(messages=()))
+            continue
+        new = bring_back(envelopes.from_row(rows[0][1:]))
+        take(transaction, project, id, since=since)
+        made = messages.insert(transaction, new, arrivals, now=now)
+        published.append(Published(messages=((made, new.envelope.url),)))
     return Accepted(published, arrivals.claimed, arrivals.next_due_at)
 
 
-def _replace(
-    transaction: Transaction,
-    project: ProjectId,
-    id: DeadLetterId,
-    new: NewMessage,
-    arrivals: messages.Arrivals,
-    *,
-    now: UnixMs,
-) -> Published:
-    if not take(transaction, project, id):
-        return Published(messages=())
-    made = messages.insert(transaction, new, arrivals, now=now)
-    return Published(messages=((made, new.envelope.url),))
-
-
-def take(transaction: Transaction, project: ProjectId, id: DeadLetterId) -> bool:
+def take(transaction: Transaction, project: ProjectId, id: DeadLetterId, *, since: UnixMs) -> bool:
     """Remove a dead letter, and its envelope when nothing else needs it."""
-    rows = transaction.rows(TAKE, (project, id))
+    rows = transaction.rows(TAKE, (project, id, sequence(since)))
     for (message_id,) in rows:
         transaction.execute(FORGET_ENVELOPE, (message_id, project))
     return bool(rows)
-
-
-def _select(
-    connection: apsw.Connection,
-    query: str,
-    project: ProjectId,
-    which: Filter,
-    page: Page,
-    since: UnixMs,
-) -> list[tuple[Any, ...]]:
-    """One row more than the page holds, to know whether there is a further page."""
-    conditions = on_envelopes(which)
-    conditions.one_of("d.id", which.dead_letter_ids)
-    conditions.one_of("d.response_status", which.response_statuses)
-    conditions.add("d.id >= ?", sequence(max(since, which.from_date or since)))
-    if which.to_date is not None:
-        conditions.add("d.id < ?", first_after(which.to_date))
-    if page.after is not None:
-        conditions.add(f"d.id {'<' if page.latest_first else '>'} ?", page.after)
-    text = query.format(
-        conditions=conditions.text, direction="DESC" if page.latest_first else "ASC"
-    )
-    return select(connection, text, (project, *conditions.values, page.count + 1))
-
-
-def _page(items: list[Any], rows: list[tuple[Any, ...]], page: Page) -> Listing[Any]:
-    more = len(rows) > page.count
-    return Listing(items, Sequence(rows[page.count - 1][0]) if more else None)
 
 
 def _dead_letter(row: tuple[Any, ...]) -> DeadLetter:

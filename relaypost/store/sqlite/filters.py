@@ -1,12 +1,22 @@
-"""Filters as conditions on the tables `m` (messages) and `e` (envelopes)."""
+"""Filters as conditions on envelopes (`e`). Dates, states and ids are the callers' to compare.
+
+A list of values is one parameter, an array in JSON: so a statement has one text however many
+values there are, and SQLite's limits on terms and parameters are not met.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from relaypost.domain.filters import Filter
+import msgspec
 
-HOST = "(url_host(e.url) = ? OR substr(url_host(e.url), 1, length(?) + 1) = ? || ':')"
-LABEL = "instr(e.labels, ',' || ? || ',')"
+from relaypost.domain.filters import Filter
+from relaypost.domain.urls import name_of
+
+IN_LIST = "{column} IN (SELECT value FROM json_each(?))"
+
+LABEL = "EXISTS (SELECT 1 FROM json_each(?) WHERE instr(e.labels, ',' || value || ','))"
+
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True)
@@ -15,38 +25,51 @@ class Conditions:
 
     texts: list[str] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
+    can_match: bool = True
+    """False when no row at all can meet them."""
 
     def add(self, text: str, *values: Any) -> None:
         self.texts.append(text)
         self.values += values
 
     def one_of(self, column: str, values: tuple[Any, ...] | None) -> None:
-        if values is not None:
-            self.add(f"{column} IN ({', '.join('?' * len(values))})", *values)
+        self.some(IN_LIST.format(column=column), values)
 
-    def any_of(self, text: str, values: tuple[Any, ...] | None) -> None:
-        """Some value makes `text` true; it names the value as often as it has question marks."""
-        if values is not None:
-            repeated = [value for value in values for _ in range(text.count("?"))]
-            self.add(f"({' OR '.join([text] * len(values)) or 'FALSE'})", *repeated)
+    def some(self, text: str, values: tuple[Any, ...] | None) -> None:
+        """Some value makes `text` true; each of its question marks is the list of values."""
+        if values is None:
+            return
+        self.can_match = self.can_match and bool(values)
+        self.add(text, *[_encode(values).decode()] * text.count("?"))
 
     @property
     def text(self) -> str:
         return " AND ".join(self.texts) or "TRUE"
 
 
+def _add_hosts(conditions: Conditions, hosts: tuple[str, ...] | None) -> None:
+    """A host without a port stands for all its ports."""
+    names = tuple(host for host in hosts or () if name_of(f"http://{host}") == host)
+    with_port = tuple(host for host in hosts or () if host not in names)
+    name, host = IN_LIST.format(column="url_name(e.url)"), IN_LIST.format(column="url_host(e.url)")
+    if names and with_port:
+        conditions.add(f"({name} OR {host})", _encode(names).decode(), _encode(with_port).decode())
+    elif with_port:
+        conditions.some(host, with_port)
+    else:
+        conditions.some(name, hosts)
+
+
 def on_envelopes(which: Filter) -> Conditions:
-    """What the fields of messages must be; dates and states are the caller's to compare."""
     conditions = Conditions()
-    conditions.one_of("e.id", which.message_ids)
     conditions.one_of("e.url", which.urls)
-    conditions.any_of(HOST, which.hosts)
+    _add_hosts(conditions, which.hosts)
     conditions.one_of("url_path(e.url)", which.paths)
     conditions.one_of("e.topic_name", which.topic_names)
     conditions.one_of("e.schedule_id", which.schedule_ids)
     conditions.one_of("e.caller_ip", which.caller_ips)
-    conditions.any_of(LABEL, which.labels)
+    conditions.some(LABEL, which.labels)
     for never_set in (which.queue_names, which.flow_control_keys):
         if never_set is not None:
-            conditions.add("FALSE")
+            conditions.can_match = False
     return conditions

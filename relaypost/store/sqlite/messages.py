@@ -24,7 +24,7 @@ from relaypost.store.sqlite import envelopes
 from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.database import Transaction
 
-MAX_EXAMINED = 1000
+MAX_EXAMINED = 200
 """How many due messages one claim looks at: parking a backlog must not hold up other writers."""
 
 MIN_CHUNK = 32

@@ -1,6 +1,7 @@
 """The SQLite store: each noun's protocol, spoken as units of work on one database."""
 
 import os
+from collections.abc import Callable
 from collections.abc import Sequence as Items
 
 from relaypost.domain.dead_letters import DeadLetter
@@ -8,7 +9,7 @@ from relaypost.domain.filters import Filter, Page
 from relaypost.domain.gates import Capacity
 from relaypost.domain.lifecycle import Settlement
 from relaypost.domain.logs import LogEntry
-from relaypost.domain.messages import Message, NewMessage, Publication
+from relaypost.domain.messages import Envelope, Message, NewMessage, Publication
 from relaypost.domain.projects import Project, SigningKeys, Token
 from relaypost.domain.retention import Horizon
 from relaypost.domain.sequences import time_of
@@ -27,6 +28,7 @@ from relaypost.store.sqlite import (
 )
 from relaypost.store.sqlite.connection import lock_file, newest_sequence, open_writer
 from relaypost.store.sqlite.database import Database
+from relaypost.store.sqlite.windows import MAX_EXAMINED
 
 
 class SqliteMessages:
@@ -85,14 +87,17 @@ class SqliteMessages:
 
 
 class SqliteLogs:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, max_examined: int) -> None:
         self._database = database
+        self._max_examined = max_examined
 
     async def entries(
         self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
     ) -> Listing[LogEntry]:
         return await self._database.read(
-            lambda connection: logs.list_entries(connection, project, which, page, since=since)
+            lambda connection: logs.list_entries(
+                connection, project, which, page, since=since, max_examined=self._max_examined
+            )
         )
 
     async def histories(
@@ -100,42 +105,62 @@ class SqliteLogs:
     ) -> Listing[list[LogEntry]]:
         return await self._database.read(
             lambda connection: grouped_logs.list_messages(
-                connection, project, which, page, since=since
+                connection, project, which, page, since=since, max_examined=self._max_examined
             )
         )
 
 
 class SqliteDeadLetters:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, max_examined: int) -> None:
         self._database = database
+        self._max_examined = max_examined
 
     async def select(
         self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
     ) -> Listing[DeadLetter]:
         return await self._database.read(
             lambda connection: dead_letters.list_dead_letters(
-                connection, project, which, page, since=since
+                connection, project, which, page, since=since, max_examined=self._max_examined
+            )
+        )
+
+    async def matching(
+        self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
+    ) -> Listing[DeadLetterId]:
+        return await self._database.read(
+            lambda connection: dead_letters.matching(
+                connection, project, which, page, since=since, max_examined=self._max_examined
             )
         )
 
     async def delete(
-        self, project: ProjectId, which: Filter, page: Page, *, since: UnixMs
-    ) -> Listing[DeadLetterId]:
+        self, project: ProjectId, ids: Items[DeadLetterId], *, since: UnixMs
+    ) -> list[bool]:
         return await self._database.write(
-            lambda transaction: dead_letters.delete(transaction, project, which, page, since=since)
+            lambda transaction: dead_letters.delete(transaction, project, ids, since=since)
         )
 
     async def replace(
         self,
         project: ProjectId,
-        replacements: Items[tuple[DeadLetterId, NewMessage]],
+        ids: Items[DeadLetterId],
         *,
+        bring_back: Callable[[Envelope], NewMessage],
+        all_or_none: bool,
+        since: UnixMs,
         claim: Claim | None,
         now: UnixMs,
     ) -> Accepted:
         return await self._database.hand_out(
             lambda transaction: dead_letters.replace(
-                transaction, project, replacements, claim=claim, now=now
+                transaction,
+                project,
+                ids,
+                bring_back=bring_back,
+                all_or_none=all_or_none,
+                since=since,
+                claim=claim,
+                now=now,
             )
         )
 
@@ -192,10 +217,18 @@ class SqliteUpkeep:
 
 
 class SqliteStore:
-    """All nouns over one file, or over a database in memory when `path` is `None`."""
+    """All nouns over one file, or over a database in memory when `path` is `None`.
+
+    `max_examined` bounds the rows that one page of a list looks at before it ends.
+    """
 
     def __init__(
-        self, path: str | None, *, capacity: Capacity | None = None, inline: bool = False
+        self,
+        path: str | None,
+        *,
+        capacity: Capacity | None = None,
+        inline: bool = False,
+        max_examined: int = MAX_EXAMINED,
     ) -> None:
         lock = None if path is None else lock_file(path)
         try:
@@ -203,13 +236,15 @@ class SqliteStore:
         except BaseException:
             _unlock(lock)
             raise
-        capacity = capacity or Capacity()
-        self._speak_to(Database(connection, path=path, capacity=capacity, inline=inline), lock)
+        database = Database(connection, path=path, capacity=capacity or Capacity(), inline=inline)
+        self._speak_to(database, lock, max_examined=max_examined)
 
-    def _speak_to(self, database: Database, lock: int | None) -> None:
+    def _speak_to(
+        self, database: Database, lock: int | None, *, max_examined: int = MAX_EXAMINED
+    ) -> None:
         self.messages = SqliteMessages(database)
-        self.logs = SqliteLogs(database)
-        self.dead_letters = SqliteDeadLetters(database)
+        self.logs = SqliteLogs(database, max_examined)
+        self.dead_letters = SqliteDeadLetters(database, max_examined)
         self.projects = SqliteProjects(database)
         self.upkeep = SqliteUpkeep(database, lock)
 

@@ -2,7 +2,7 @@
 
 from relaypost.domain.retention import Horizon
 from relaypost.domain.sequences import sequence
-from relaypost.domain.types import ProjectId
+from relaypost.domain.types import ProjectId, UnixMs
 from relaypost.store.sqlite import dead_letters
 from relaypost.store.sqlite.database import Transaction
 
@@ -80,7 +80,7 @@ def _prune_dead_letters(
     before = sequence(horizon.dead_letters_before)
     rows = transaction.rows(OLD_DEAD_LETTERS, (project, before, limit))
     for (id,) in rows:
-        dead_letters.take(transaction, project, id)
+        dead_letters.take(transaction, project, id, since=UnixMs(0))
     return len(rows)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaypost.domain.urls import InvalidUrl, host_of, path_of, split_url
+from relaypost.domain.urls import InvalidUrl, host_of, name_of, path_of, split_url
 
 
 @pytest.mark.parametrize(
@@ -183,3 +183,17 @@ def test_any_text_is_split_or_refused(rest: str, start: str) -> None:
     assert not set(head) & set(b"\x00\t\r\n \x7f")
     assert 1 <= destination.port <= 65535
     assert destination.host
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://api.example.com/x", "api.example.com"),
+        ("https://u:p@API.example.com:8443/x", "api.example.com"),
+        ("http://[::1]/", "[::1]"),
+        ("http://[::1]:8080/", "[::1]"),
+        ("group", ""),
+    ],
+)
+def test_the_name_of_a_host_has_no_port(url: str, name: str) -> None:
+    assert name_of(url) == name

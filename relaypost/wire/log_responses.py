@@ -1,0 +1,155 @@
+"""Log entries as answers show them (sections 6.5, 6.6).
+
+The entries of one message share most of their fields: those are encoded once for each message.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from relaypost.domain.logs import LogEntry
+from relaypost.domain.messages import Envelope, Message
+from relaypost.domain.types import Headers, MessageId, Sequence
+from relaypost.wire.headers import header_map
+from relaypost.wire.ids import cursor_text, dead_letter_text, message_text
+from relaypost.wire.responses import EnvelopeFields, callback_headers, encode, envelope_fields
+from relaypost.wire.shown import base64_text, hidden_text, hides_body
+
+
+class _EntryFields(msgspec.Struct, omit_defaults=True, rename="camel"):
+    """What is of one entry alone."""
+
+    time: int
+    state: str
+    error: str | None = None
+    next_delivery_time: int | None = None
+    response_status: int | None = None
+    response_body: str | None = None
+    response_header: dict[str, list[str]] | None = None
+    response_headers: dict[str, list[str]] | None = None
+    """The same: clients read the one name or the other."""
+    dlq_id: str | None = None
+
+
+class _MessageFields(EnvelopeFields, kw_only=True, omit_defaults=True, rename="camel"):
+    """What all entries of a message share."""
+
+    timeout: int
+    body: str | None = None
+    callback_headers: dict[str, list[str]] | None = None
+    failure_callback_headers: dict[str, list[str]] | None = None
+    retry_delay_expr: str | None = None
+    """The same as `retryDelayExpression`: clients read the one name or the other."""
+
+
+class _LogPage(msgspec.Struct, omit_defaults=True):
+    logs: msgspec.Raw | None = None
+    events: msgspec.Raw | None = None
+    cursor: str | None = None
+
+
+class _History(msgspec.Struct, rename="camel"):
+    message_id: str
+    state: str
+    events: msgspec.Raw
+
+
+class _HistoryPage(msgspec.Struct, omit_defaults=True):
+    messages: list[_History]
+    cursor: str | None = None
+
+
+def events_body(
+    entries: Iterable[LogEntry], following: Sequence | None, *, trim: int | None
+) -> bytes:
+    """The answer of `/v2/events`; `trim` bytes of each body are shown, -1 for none at all."""
+    page = EntryWriter(trim).array(entries)
+    return encode(_LogPage(events=page, cursor=_cursor(following)))
+
+
+def logs_body(
+    entries: Iterable[LogEntry], following: Sequence | None, *, trim: int | None
+) -> bytes:
+    """The answer of `/v2/logs`: the key of the present contract, and the older one."""
+    page = EntryWriter(trim).array(entries)
+    return encode(_LogPage(logs=page, events=page, cursor=_cursor(following)))
+
+
+def histories_body(
+    histories: Iterable[list[LogEntry]], following: Sequence | None, *, trim: int | None
+) -> bytes:
+    writer = EntryWriter(trim)
+    messages = [
+        _History(
+            message_text(history[0].message.id),
+            history[-1].entry.state.name,
+            writer.array(history),
+        )
+        for history in histories
+    ]
+    return encode(_HistoryPage(messages, _cursor(following)))
+
+
+def _cursor(following: Sequence | None) -> str | None:
+    return None if following is None else cursor_text(following)
+
+
+class EntryWriter:
+    """Encodes entries; remembers the shared fields of each message."""
+
+    def __init__(self, trim: int | None) -> None:
+        self._trim = trim
+        self._shared: dict[MessageId, bytes] = {}
+
+    def array(self, entries: Iterable[LogEntry]) -> msgspec.Raw:
+        return msgspec.Raw(b"[%b]" % b",".join([self._object(entry) for entry in entries]))
+
+    def _object(self, entry: LogEntry) -> bytes:
+        """Join two objects into one: neither is empty, and they have no name in common."""
+        message = entry.message
+        shared = self._shared.get(message.id)
+        if shared is None:
+            shared = self._shared[message.id] = encode(self._message_fields(message))
+        return b"%b,%b" % (encode(self._entry_fields(entry))[:-1], shared[1:])
+
+    def _entry_fields(self, logged: LogEntry) -> _EntryFields:
+        entry = logged.entry
+        headers = _headers(entry.response_headers)
+        return _EntryFields(
+            logged.time,
+            entry.state.name,
+            entry.error,
+            entry.next_delivery_at,
+            entry.response_status,
+            self._base64(entry.response_body),
+            headers,
+            headers,
+            None if logged.dead_letter_id is None else dead_letter_text(logged.dead_letter_id),
+        )
+
+    def _message_fields(self, message: Message) -> _MessageFields:
+        envelope = message.envelope
+        redaction = envelope.redaction
+        return _MessageFields(
+            **envelope_fields(message.id, envelope),
+            timeout=envelope.timeout_ms,
+            body=self._body(envelope),
+            callback_headers=callback_headers(envelope.callback, redaction),
+            failure_callback_headers=callback_headers(envelope.failure_callback, redaction),
+            retry_delay_expr=envelope.retry_delay,
+        )
+
+    def _body(self, envelope: Envelope) -> str | None:
+        """In base64; the hash of a hidden body is shown as it is."""
+        if envelope.body and hides_body(envelope.redaction):
+            return None if self._trim == -1 else hidden_text(envelope.body)
+        return self._base64(envelope.body)
+
+    def _base64(self, body: bytes | None) -> str | None:
+        if not body or self._trim == -1:
+            return None
+        return base64_text(body[: self._trim]) or None
+
+
+def _headers(headers: Headers | None) -> dict[str, list[str]] | None:
+    return None if headers is None else header_map(headers)

@@ -1,0 +1,221 @@
+"""Every request that the official SDKs were recorded sending, replayed byte for byte.
+
+Recorded statuses come from a stub, so what is expected here follows from the request alone.
+"""
+
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+
+from tests.support.golden import Answered, Connection, Recorded, recorded
+from tests.support.rest import RestApi, rest_api
+from tests.support.servers import Account, RelaypostProcess, running
+from tests.support.sinks import Answer, Sink, listening_sink
+
+PREFIX = "/prefix"
+"""Base path of some recorded calls."""
+
+NOT_BUILT = (
+    "/v2/queues", "/v2/topics", "/v2/schedules", "/v2/flowControl", "/v2/globalParallelism",
+    "/v2/workflows", "/llm/",
+)  # fmt: skip
+"""Routes that answer 404 as long as their feature is missing. Queues, groups and flow control in a
+publish are refused as `refusal_of_item` says."""
+
+ELSEWHERE = ("/v2/elsewhere", "/cfg/", "/other/")
+"""Redirections, and other servers, of the recording."""
+
+NOWHERE = ("msg_x", "9-9")
+"""Ids that the recording means to be unknown."""
+
+MESSAGE = {"messageId", "url", "method", "maxRetries", "notBefore", "createdAt"}
+DEAD_LETTER = MESSAGE | {"responseStatus"}
+ELEMENTS = {
+    ("GET", "messages/*"): MESSAGE,
+    ("GET", "dlq/*"): DEAD_LETTER,
+    ("GET", "keys"): {"current", "next"},
+    ("POST", "keys/rotate"): {"current", "next"},
+    ("DELETE", "messages"): {"cancelled"},
+    ("DELETE", "messages/*"): {"cancelled"},
+    ("DELETE", "dlq"): {"deleted"},
+}
+LISTS = {
+    ("GET", "dlq"): ("messages", DEAD_LETTER | {"dlqId"}),
+    ("GET", "events"): ("events", {"time", "messageId", "state", "url"}),
+    ("POST", "dlq/retry"): ("responses", {"messageId"}),
+}
+UNREAD = ("DELETE", "dlq/*")
+
+
+@pytest.fixture
+def account(server: RelaypostProcess) -> Account:
+    return server.accounts["testUser1"]
+
+
+@pytest.fixture
+def server() -> Iterator[RelaypostProcess]:
+    with running("dev", base_path=PREFIX, max_open_attempts="1") as server:
+        yield server
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[Sink]:
+    async with listening_sink() as sink:
+        yield sink
+
+
+@pytest.fixture
+async def rest(account: Account) -> AsyncIterator[RestApi]:
+    async with rest_api(account) as rest:
+        yield rest
+
+
+@pytest.fixture
+async def connection(server: RelaypostProcess) -> AsyncIterator[Connection]:
+    connection = await Connection.open(server.port)
+    yield connection
+    await connection.close()
+
+
+@pytest.mark.conformance("A-4", "A-6")
+@pytest.mark.parametrize("sdk", ["js", "py"])
+async def test_publishes(
+    sdk: str, connection: Connection, account: Account, rest: RestApi, sink: Sink, held: Answer
+) -> None:
+    """The one open attempt that this server may have is taken, so nothing else is contacted."""
+    await rest.publish(sink.script("/blocked", held))
+    await sink.wait_one("/blocked")
+    problems = []
+    for request in recorded(sdk):
+        if is_publish(request):
+            answer = await connection.exchange(request.encode(account.token))
+            problems += problems_of(request, answer)
+    assert problems == []
+    active = (await rest.get("/v2/events", state="ACTIVE"))["events"]
+    assert [entry["url"] for entry in active] == [sink.url_of("/blocked")]
+
+
+@pytest.mark.conformance("A-3", "A-4")
+@pytest.mark.parametrize("sdk", ["js", "py"])
+async def test_everything_else(
+    sdk: str, connection: Connection, account: Account, rest: RestApi, sink: Sink
+) -> None:
+    """What a request refers to is made just before; its ids replace the recorded ones."""
+    problems = []
+    for request in recorded(sdk):
+        if not is_publish(request):
+            request = request.refer_to(await make_referred(request, rest, sink))
+            answer = await connection.exchange(request.encode(account.token))
+            problems += problems_of(request, answer)
+    assert problems == []
+
+
+async def make_referred(request: Recorded, rest: RestApi, sink: Sink) -> dict[str, str]:
+    text = request.target + request.body.decode("utf-8", "replace")
+    ids = {}
+    for id in ("msg_1", "msg_2"):
+        if id in text:
+            ids[id] = await rest.publish(sink.url_of("/late"), {"Upstash-Delay": "1d"})
+    for id in ("1-0", "2-0"):
+        if f"={id}" in text or f"/{id}" in text or f'"{id}"' in text:
+            ids[id] = (await rest.fail(sink.script("/fail", Answer(500))))["dlqId"]
+    if "cursor=1-5" in text:
+        ids["cursor=1-5"] = "cursor=1790000000000-5"
+    return ids
+
+
+def is_publish(request: Recorded) -> bool:
+    path = request.path.removeprefix(PREFIX)
+    return path.startswith(("/v2/publish/", "/v2/enqueue/", "/v2/batch"))
+
+
+def problems_of(request: Recorded, answer: Answered) -> list[str]:
+    """What is wrong with an answer: its status, or that the SDK can't read it."""
+    expected = expected_status(request)
+    seen = HTTPStatus.OK if answer.is_success else answer.status
+    if seen != expected:
+        return [f"{request.name}: {answer.status} {answer.body!r}, expected {expected}"]
+    try:
+        check_readable(request, answer)
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        return [f"{request.name}: can't read {answer.body!r}: {error!r}"]
+    return []
+
+
+def expected_status(request: Recorded) -> int:
+    """200 stands for every success."""
+    path = request.path.removeprefix(PREFIX)
+    if request.header("Authorization") == "Bearer":
+        return HTTPStatus.UNAUTHORIZED
+    if path.startswith((*NOT_BUILT, *ELSEWHERE)) or request.target.endswith(NOWHERE):
+        return HTTPStatus.NOT_FOUND
+    if (request.method, path) == ("DELETE", "/v2/messages/"):
+        return HTTPStatus.NOT_FOUND
+    refusals = (refusal_of_item(*item) for item in items_of(request, path))
+    return next((status for status in refusals if status), HTTPStatus.OK)
+
+
+def items_of(request: Recorded, path: str) -> Iterable[tuple[str, dict[str, str], bool]]:
+    """Destination, options by lower-case name and whether there is a queue, of each message."""
+    if path == "/v2/batch":
+        for item in json.loads(request.body):
+            yield item["destination"], _lower(item["headers"].items()), bool(item.get("queue"))
+    elif is_publish(request):
+        is_enqueue = path.startswith("/v2/enqueue/")
+        destination = path.split("/", 4 if is_enqueue else 3)[-1]
+        yield destination, _lower(request.headers), is_enqueue
+
+
+def refusal_of_item(destination: str, options: dict[str, str], is_queued: bool) -> int | None:
+    if destination == "api/llm":
+        return HTTPStatus.BAD_REQUEST  # not configured (section 7.4)
+    if not destination.lower().startswith(("http://", "https://")):
+        return HTTPStatus.NOT_FOUND  # no such URL group
+    has_bad_value = options.get("upstash-delay") in ("-1s", "NaNs")
+    if has_bad_value or is_queued or "upstash-flow-control-key" in options:
+        return HTTPStatus.BAD_REQUEST
+    return None
+
+
+def check_readable(request: Recorded, answer: Answered) -> None:
+    """Read what the SDKs read of an answer (appendix A.6)."""
+    path = request.path.removeprefix(PREFIX)
+    if not answer.is_success:
+        assert isinstance(answer.json()["error"], str)
+    elif path == "/v2/batch":
+        items = answer.json()
+        assert all(item["messageId"] and item["url"] for item in items)
+        assert len(items) == len(json.loads(request.body))
+    elif is_publish(request):
+        assert isinstance(answer.json()["messageId"], str)
+    else:
+        _check_element(request.method, path, answer)
+
+
+def _check_element(method: str, path: str, answer: Answered) -> None:
+    route = (method, _route_of(path))
+    if route in LISTS:
+        name, required = LISTS[route]
+        for element in answer.json()[name]:
+            _check_fields(element, required)
+    elif route != UNREAD:
+        _check_fields(answer.json(), ELEMENTS[route])
+
+
+def _route_of(path: str) -> str:
+    noun, *rest = path.removeprefix("/v2/").split("/")
+    if not rest or rest[0] in ("retry", "rotate"):
+        return "/".join([noun, *rest])
+    return f"{noun}/*"
+
+
+def _check_fields(element: dict[str, Any], required: set[str]) -> None:
+    assert required <= element.keys(), required - element.keys()
+    assert None not in element.values()
+
+
+def _lower(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name.lower(): value for name, value in pairs}
