@@ -13,6 +13,7 @@ from relaypost.domain.types import ProjectId
 from relaypost.runtime import SystemClock
 from relaypost.service.context import Service
 from relaypost.service.directory import Directory
+from relaypost.service.keys import KeyRing
 from relaypost.store.sqlite.store import SqliteStore
 from relaypost.wire import tokens
 from tests.support.http1 import ask
@@ -58,7 +59,13 @@ async def server(intake: BrokenIntake, probe: Probe) -> AsyncIterator[Listening]
     await store.projects.add(project, [token])
     directory = Directory(development=False)
     await directory.load(store.projects)
-    service = Service(store=store, intake=intake, clock=SystemClock(), policy=AddressPolicy(()))
+    service = Service(
+        store=store,
+        intake=intake,
+        clock=SystemClock(),
+        policy=AddressPolicy(()),
+        keys=KeyRing(projects=directory, new_key=str, guard_ms=0, fixed=frozenset()),
+    )
     async with listening(Api(service, directory, is_ready=probe)) as server:
         yield server
     await store.upkeep.close()
