@@ -72,10 +72,10 @@ class Destinations:
         self.most_open_in_all = max(self.most_open_in_all, self.open.total())
         return send
 
-    async def _answer(self, host: str, timeout: float) -> Outcome:
+    async def _answer(self, host: str, seconds: float) -> Outcome:
         pause = self._pause(host)
-        await asyncio.sleep(min(pause, timeout))
-        if pause >= timeout:
+        await asyncio.sleep(min(pause, seconds))
+        if pause >= seconds:
             return TIMED_OUT
         if host == DEAD:
             return REFUSED
