@@ -14,6 +14,7 @@ from relaypost.domain.messages import NewMessage, Publication, Published, State
 from relaypost.domain.types import MessageId, UnixMs
 from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
+from relaypost.engine.rescuer import LEASE_MS, MAX_RESCUED
 from relaypost.runtime import Clock, Ids, SeededIds
 from relaypost.service.context import Service
 from relaypost.service.directory import Directory
@@ -123,6 +124,13 @@ class World:
         await asyncio.sleep(down_seconds)
         self.node = self._new_node()
         await self.node.start()
+
+    async def lose_lease(self) -> None:
+        """Find the lease run out, as after a long suspension: all open attempts may repeat."""
+        late = UnixMs(self.clock.now() + LEASE_MS)
+        rescued = await self.node.store.messages.rescue(MAX_RESCUED, now=late)
+        if rescued.next_due_at is not None:
+            self.node.engine.intake.note_due(rescued.next_due_at)
 
     async def publish(self, *asked: NewMessage | Publication) -> list[Published]:
         """Publish; nothing is promised when the node is down."""
