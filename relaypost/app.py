@@ -20,6 +20,7 @@ from relaypost.domain.gates import Capacity
 from relaypost.domain.limits import Limits
 from relaypost.domain.projects import SigningKeys
 from relaypost.domain.retention import RetentionPeriods
+from relaypost.domain.types import UnixMs
 from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
 from relaypost.outbound.sender import HttpSender, SenderLimits
@@ -74,7 +75,7 @@ class Application:
             sender = _sender(self._settings)
             store = open_store(self._settings)
             try:
-                self._clock.raise_floor(await store.upkeep.newest_time())
+                self._clock.raise_floor(UnixMs(await store.upkeep.newest_time() + 1))
                 credentials = await self._prepare(store)
                 started = Started(
                     [listener.getsockname()[:2] for listener in listeners],

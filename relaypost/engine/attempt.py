@@ -1,5 +1,6 @@
 """One attempt: build the request, send it, name the outcome. It decides nothing."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,6 +42,10 @@ class Signing:
     backdate_seconds: int = 0
 
 
+UNREACHED_SECONDS = 0.02
+"""What an attempt takes longer that reached nobody: its host's next one waits for that, so that a
+host that is down gets some fifty attempts a second, however many messages wait for it."""
+
 INTERNAL_ERROR = NotReached(trouble=Trouble.CONNECTION, error="connection failed: internal error")
 """What a defect of ours makes of an attempt: no message may stay open for ever."""
 
@@ -59,6 +64,8 @@ class Attempts:
     async def make(self, message: Message) -> Settlement:
         """Send the message once and say what follows."""
         outcome = await self._send(message)
+        if isinstance(outcome, NotReached):
+            await asyncio.sleep(UNREACHED_SECONDS)
         try:
             return self._conclude(message, outcome)
         except Exception:

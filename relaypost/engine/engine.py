@@ -22,9 +22,8 @@ from relaypost.store.base import Store
 PAUSE_SECONDS = 0.5
 """Before a loop goes on that was stopped by an error."""
 
-UNREACHED_SECONDS = 0.02
-"""Before an attempt that reached nobody is settled: its host's next one waits for that, so that a
-host that is down gets some fifty attempts a second, however many messages wait for it."""
+SILENT_SECONDS = 60
+"""For how long a part says only once that the store is unavailable."""
 
 log = logging.getLogger(__name__)
 delivery_log = logging.getLogger("relaypost.deliveries")
@@ -128,8 +127,6 @@ class Engine:
             return
         finally:
             self.intake.leave(message)
-        if not settlement.reached:
-            await asyncio.sleep(UNREACHED_SECONDS)
         self._settler.add(settlement, lease)
         level = logging.WARNING if settlement.transition.entries else logging.INFO
         if delivery_log.isEnabledFor(level):
@@ -149,11 +146,15 @@ class Engine:
 
 async def _for_ever(name: str, loop: Callable[[], Awaitable[None]]) -> None:
     """Run a loop again when an error ends it: nothing else would restart it."""
+    clock = asyncio.get_running_loop()
+    silent_until = clock.time()
     while True:
         try:
             await loop()
         except StoreUnavailable as error:
-            log.error("%s waits for the store: %s", name, error)
+            if clock.time() >= silent_until:
+                log.error("%s waits for the store: %s", name, error)
+                silent_until = clock.time() + SILENT_SECONDS
         except Exception:
             log.exception("%s failed and goes on", name)
         await asyncio.sleep(PAUSE_SECONDS)

@@ -1,0 +1,183 @@
+"""A world in virtual time: one database file, one node at a time on it, destinations, a caller."""
+
+import asyncio
+import random
+from collections.abc import Sequence as Items
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from relaypost.domain.addresses import AddressPolicy
+from relaypost.domain.errors import StoreUnavailable
+from relaypost.domain.filters import Filter
+from relaypost.domain.gates import Capacity
+from relaypost.domain.messages import NewMessage, Publication, Published, State
+from relaypost.domain.types import MessageId, UnixMs
+from relaypost.engine.attempt import Signing
+from relaypost.engine.engine import Engine, EngineSettings
+from relaypost.engine.rescuer import LEASE_MS, MAX_RESCUED
+from relaypost.runtime import Clock, Ids, SeededIds
+from relaypost.service.context import Service
+from relaypost.service.directory import Directory
+from relaypost.service.keys import KeyRing
+from relaypost.service.publications import publish
+from relaypost.store.sqlite.store import SqliteStore
+from tests.support.destinations import Destinations
+from tests.support.messages import PROJECT, project, publication
+from tests.support.tasks import start
+from tests.support.virtual_time import VirtualClock
+
+PATIENCE_SECONDS = 3_600
+EVERYTHING = 1_000_000
+SMALL = Capacity(node=16, project=12, host=4)
+
+
+class Node:
+    """One life of a server: a store on the file, and an engine over it."""
+
+    def __init__(
+        self, path: str, sender: Destinations, *, clock: Clock, ids: Ids, capacity: Capacity
+    ) -> None:
+        self.store = SqliteStore(path, capacity=capacity, inline=True, max_examined=EVERYTHING)
+        self._directory = Directory(development=False)
+        self.engine = Engine(
+            self.store,
+            sender,
+            clock=clock,
+            ids=ids,
+            signing=Signing(keys_of=self._directory.keys_of),
+            settings=EngineSettings(max_open_attempts=capacity.node),
+        )
+        self.service = Service(
+            store=self.store,
+            intake=self.engine.intake,
+            clock=clock,
+            policy=AddressPolicy(),
+            keys=KeyRing(projects=self._directory, new_key=lambda: ids.new("sig_")),
+        )
+        self._stop = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self.store.projects.add(project(), [])
+        await self._directory.load(self.store.projects)
+        self._running = start(self.engine.run(self._stop))
+
+    async def kill(self) -> None:
+        """End at once: the file goes first, so that nothing on the way out is written."""
+        await self.store.upkeep.close()
+        assert self._running is not None
+        self._running.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._running
+
+    async def stop(self) -> None:
+        self._stop.set()
+        assert self._running is not None
+        await self._running
+        await self.store.upkeep.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Canceled:
+    """A cancel that ended a waiting message; `sends` is how many requests there were until then."""
+
+    message: MessageId
+    sends: int
+
+
+@dataclass(slots=True)
+class Answers:
+    """What the server has promised to its callers."""
+
+    accepted: dict[MessageId, NewMessage] = field(default_factory=dict)
+    first: dict[bytes, tuple[Published, UnixMs]] = field(default_factory=dict)
+    """By deduplication key: the publication that counts, and until when."""
+    canceled: list[Canceled] = field(default_factory=list)
+    duplicates: int = 0
+    kills: int = 0
+
+
+class World:
+    def __init__(self, path: str, seed: int, *, capacity: Capacity = SMALL) -> None:
+        self.rng = random.Random(seed)
+        self.clock = VirtualClock()
+        self.capacity = capacity
+        self.destinations = Destinations(random.Random(self.rng.random()), clock=self.clock)
+        self.answers = Answers()
+        self._path = path
+        self._ids = SeededIds(random.Random(self.rng.random()))
+        self.node = self._new_node()
+
+    def _new_node(self) -> Node:
+        return Node(
+            self._path,
+            self.destinations,
+            clock=self.clock,
+            ids=self._ids,
+            capacity=self.capacity,
+        )
+
+    async def kill(self, *, down_seconds: float) -> None:
+        """Kill the node and start another one on its file after a while."""
+        await self.node.kill()
+        self.answers.kills += 1
+        await asyncio.sleep(down_seconds)
+        self.node = self._new_node()
+        await self.node.start()
+
+    async def lose_lease(self) -> None:
+        """Find the lease run out, as after a long suspension: all open attempts may repeat."""
+        late = UnixMs(self.clock.now() + LEASE_MS)
+        rescued = await self.node.store.messages.rescue(MAX_RESCUED, now=late)
+        if rescued.next_due_at is not None:
+            self.node.engine.intake.note_due(rescued.next_due_at)
+
+    async def publish(self, *asked: NewMessage | Publication) -> list[Published]:
+        """Publish; nothing is promised when the node is down."""
+        publications = [publication(one) if isinstance(one, NewMessage) else one for one in asked]
+        try:
+            published = await publish(self.node.service, publications)
+        except StoreUnavailable:
+            return []
+        for one, answer in zip(publications, published, strict=True):
+            self._note(one, answer)
+        return published
+
+    async def cancel(self, ids: Items[MessageId]) -> None:
+        store = self.node.store
+        try:
+            done = await store.messages.cancel(PROJECT, ids, now=self.clock.now())
+        except StoreUnavailable:
+            return
+        asked = [id for id, is_done in zip(ids, done, strict=True) if is_done]
+        for message in await store.messages.get(PROJECT, asked):
+            if message.state is State.CANCELED:
+                self.answers.canceled.append(Canceled(message.id, len(self.destinations.sends)))
+
+    async def settle_down(self) -> None:
+        """Return when no message has anything ahead of it."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await self._is_busy():  # noqa: ASYNC110  # a poll in virtual time costs nothing
+                await asyncio.sleep(1)
+
+    async def _is_busy(self) -> bool:
+        if self.destinations.open.total():
+            return True
+        alive = await self.node.store.messages.matching(PROJECT, Filter(), oldest=1)
+        return bool(alive)
+
+    def _note(self, asked: Publication, answer: Published) -> None:
+        key = asked.deduplication
+        if key is not None:
+            now = self.clock.now()
+            known = self.answers.first.get(key.key)
+            assert answer.duplicate == (known is not None and now < known[1])
+            if answer.duplicate:
+                assert known is not None
+                assert answer.messages == known[0].messages
+                self.answers.duplicates += 1
+                return
+            self.answers.first[key.key] = answer, UnixMs(now + key.window_ms)
+        for (id, _), new in zip(answer.messages, asked.messages, strict=True):
+            assert id not in self.answers.accepted
+            self.answers.accepted[id] = new
