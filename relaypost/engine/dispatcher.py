@@ -43,6 +43,7 @@ class Dispatcher:
     def hold(self, lease: LeaseId | None) -> None:
         """Claim by this lease from now on; by none, nothing is claimed."""
         self._lease = None if self._is_closed else lease
+        self._behind = True
         self._wake.set()
 
     def close(self) -> None:

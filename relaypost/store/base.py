@@ -115,7 +115,10 @@ class Messages(Protocol):
         ...
 
     async def take_lease(self, *, until: UnixMs) -> LeaseId:
-        """A new lease. Its id was never used before: attempts under a lost one can't settle."""
+        """A new lease. Its id was never used before: what was lost with another stays lost.
+
+        A claim by a lost lease takes nothing: its messages wait as without a claim.
+        """
         ...
 
     async def renew(self, lease: LeaseId, *, until: UnixMs) -> bool:

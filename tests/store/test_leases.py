@@ -123,6 +123,32 @@ async def test_attempts_under_a_lost_lease_settle_nothing_of_the_next(book: Book
     assert (await book.history(message.id))[-1] is LogState.DELIVERED
 
 
+async def test_a_lost_lease_claims_nothing(book: Book) -> None:
+    """Else an outcome of before would count for the attempt of after."""
+    (message,) = await book.start(new_message())
+    book.clock.advance(LEASE_MS)
+    await rescue(book)
+    claimed = await book.claim()
+    assert (claimed.messages, claimed.more, claimed.next_due_at) == ([], False, None)
+    accepted = await book.add(new_message(), claim=book.offer())
+    assert (accepted.claimed, accepted.next_due_at) == ([], book.clock.now())
+    settled = await book.settle(settlement(message))
+    assert (settled.applied, settled.claimed) == ([False], [])
+    book.lease = await new_lease(book)
+    assert len((await book.claim()).messages) == 2
+
+
+async def test_what_is_not_given_back_yet_can_be_settled_but_makes_no_claim(book: Book) -> None:
+    first, second = await book.start(new_message(), new_message())
+    book.clock.advance(LEASE_MS)
+    assert await rescue(book, 1) == 1
+    back = (new_message("https://back.example/"),)
+    settled = await book.settle(settlement(second, callbacks=back))
+    assert (settled.applied, settled.claimed) == ([True], [])
+    assert settled.next_due_at == book.clock.now()
+    assert (await book.settle(settlement(first))).applied == [False]
+
+
 async def test_giving_a_lease_up_is_renewing_it_until_now(book: Book) -> None:
     await book.start(new_message())
     assert await book.messages.renew(book.lease, until=book.clock.now())

@@ -60,6 +60,7 @@ class VirtualDatabase(Database):
         """Whether every commit fails, as on a full disk."""
         self.has_committed = asyncio.Event()
         """Set with each commit; who waits for the next one clears it."""
+        self.has_answered = asyncio.Event()
         self._pauses = pauses
         self._waiting: list[Unit[Any]] = []
         self._is_busy = False
@@ -75,7 +76,11 @@ class VirtualDatabase(Database):
             self._drop(unit)
 
     async def close(self) -> None:
+        """Finish what is queued; the connection is the test's own."""
         self._is_closed = True
+        while self._is_busy:
+            self.has_answered.clear()
+            await self.has_answered.wait()
 
     def committed(self) -> None:
         self.has_committed.set()
@@ -114,6 +119,7 @@ class VirtualDatabase(Database):
             else:
                 self._drop(unit)
         self._is_busy = False
+        self.has_answered.set()
         if self._waiting:
             self._go_on()
 

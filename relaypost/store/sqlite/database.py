@@ -19,7 +19,7 @@ import apsw
 from relaypost.domain.errors import StoreUnavailable
 from relaypost.domain.gates import Capacity
 from relaypost.domain.sequences import next_sequence
-from relaypost.domain.types import Sequence, UnixMs
+from relaypost.domain.types import LeaseId, Sequence, UnixMs
 from relaypost.store.sqlite.connection import explain, newest_sequence, open_reader, select
 from relaypost.store.sqlite.gates import OpenGates
 
@@ -27,6 +27,8 @@ T = TypeVar("T")
 MAX_BATCH = 128
 READERS = 2
 CLOSED = "the database is closed"
+
+LEASES = "SELECT id FROM leases"
 
 UNAVAILABLE = (
     apsw.BusyError,
@@ -53,12 +55,14 @@ class Transaction:
         self.execute = connection.execute
         self.changes = connection.changes
         self.gates = OpenGates(capacity)
+        self.leases: set[LeaseId] = set()
         self._last = Sequence(0)
         self.reload()
 
     def reload(self) -> None:
         """Derive the state anew from the rows, as after a start or a rollback."""
         self._last = max(self._last, newest_sequence(self.connection))
+        self.leases = {LeaseId(id) for (id,) in self.rows(LEASES)}
         self.gates.reload(self.connection)
 
     def rows(self, query: str, values: Items[Any] = ()) -> list[Any]:

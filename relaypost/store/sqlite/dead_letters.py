@@ -136,7 +136,7 @@ def replace(
     claim: Claim | None,
     now: UnixMs,
 ) -> Accepted:
-    arrivals = messages.Arrivals(messages.Room(claim) if claim else None)
+    arrivals = messages.Arrivals(messages.room_of(transaction, claim))
     low = sequence(since)
     if all_or_none and not all(transaction.rows(EXISTS, (project, id, low)) for id in ids):
         return Accepted([Published(messages=())] * len(ids), [], None)

@@ -10,7 +10,7 @@ TAKE = "INSERT INTO leases (until) VALUES (?) RETURNING id"
 
 RENEW = "UPDATE leases SET until = ? WHERE id = ? RETURNING id"
 
-FORGET_EXPIRED = "DELETE FROM leases WHERE until <= ?"
+FORGET_EXPIRED = "DELETE FROM leases WHERE until <= ? RETURNING id"
 
 LOST = """
 SELECT project_id, id, due_at, cancel_requested FROM messages
@@ -25,7 +25,9 @@ UPDATE messages SET state = ?, lease_id = NULL, ended = ? WHERE project_id = ? A
 
 
 def take(transaction: Transaction, *, until: UnixMs) -> LeaseId:
-    return LeaseId(transaction.rows(TAKE, (until,))[0][0])
+    lease = LeaseId(transaction.rows(TAKE, (until,))[0][0])
+    transaction.leases.add(lease)
+    return lease
 
 
 def renew(transaction: Transaction, lease: LeaseId, *, until: UnixMs) -> bool:
@@ -38,7 +40,7 @@ def rescue(transaction: Transaction, limit: int, *, now: UnixMs) -> Rescued:
 
     The message keeps its due time, and so its place before those that came later.
     """
-    transaction.execute(FORGET_EXPIRED, (now,))
+    transaction.leases.difference_update(id for (id,) in transaction.rows(FORGET_EXPIRED, (now,)))
     arrivals = messages.Arrivals(None)
     opened: dict[GateId, None] = {}
     rows = transaction.rows(LOST, (limit,))

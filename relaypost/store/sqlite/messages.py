@@ -101,6 +101,13 @@ class Room:
         self.bytes -= len(body)
 
 
+def room_of(transaction: Transaction, claim: Claim | None) -> Room | None:
+    """The room that a claim gives; none when its lease was lost."""
+    if claim is None or claim.lease not in transaction.leases:
+        return None
+    return Room(claim)
+
+
 class Arrivals:
     """What one transaction makes: the messages that start at once, and when the others fall due."""
 
@@ -119,7 +126,7 @@ class Arrivals:
 def add(
     transaction: Transaction, publications: Items[Publication], *, claim: Claim | None, now: UnixMs
 ) -> Accepted:
-    arrivals = Arrivals(Room(claim) if claim else None)
+    arrivals = Arrivals(room_of(transaction, claim))
     published = [_publish(transaction, asked, arrivals, now=now) for asked in publications]
     return Accepted(published, arrivals.claimed, arrivals.next_due_at)
 
@@ -189,7 +196,9 @@ def _active(new: NewMessage, id: MessageId, not_before: UnixMs) -> Message:
 
 
 def claim(transaction: Transaction, claim: Claim, *, now: UnixMs) -> Claimed:
-    room = Room(claim)
+    room = room_of(transaction, claim)
+    if room is None:
+        return Claimed([], more=False, next_due_at=None)
     messages: list[Message] = []
     examined = 0
     while room and examined < MAX_EXAMINED:

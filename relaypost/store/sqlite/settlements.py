@@ -39,7 +39,7 @@ VALUES (?, ?, ?, ?, ?, ?)
 def settle(
     transaction: Transaction, settlements: Items[Settlement], *, claim: Claim, now: UnixMs
 ) -> Settled:
-    arrivals = messages.Arrivals(messages.Room(claim))
+    arrivals = messages.Arrivals(messages.room_of(transaction, claim))
     applied: list[bool] = []
     followed: list[Settlement] = []
     opened: dict[GateId, None] = {}

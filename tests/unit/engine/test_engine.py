@@ -88,7 +88,8 @@ async def test_a_lease_that_is_lost_while_stopping_is_not_taken_anew() -> None:
         running.sender.hold("a.example.com")
         await running.publish(new_message(A), new_message(delay_ms=2_000))
         running.stop.set()
-        running.database.connection.execute("DELETE FROM leases")
+        running.clock.jump(60_000)
+        assert rescued(running) == 1
         await asyncio.sleep(20)
         assert len(running.sender.requests) == 1
         running.sender.release("a.example.com")
