@@ -79,11 +79,6 @@ class ClientConnection(HttpToolsProtocol):
         self.age = 0
         super().on_message_begin()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Trailers are dropped: the request was read without them."""
-        if self._in_head:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         self._in_head = False
         if self._fed_bytes > MAX_HEAD_BYTES and self._head_bytes() > MAX_HEAD_BYTES:
@@ -96,20 +91,11 @@ class ClientConnection(HttpToolsProtocol):
         path, _, query = target.partition(b"?")
         self.scope["raw_path"] = path if path.startswith(b"/") else _path_of(path)
         self.scope["query_string"] = query
+        self.headers = []  # for trailers: the request is read without them
 
     def on_body(self, body: bytes) -> None:
         self._fed_bytes = self.age = 0
         super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._fed_bytes = 0
-        if self.parser.should_upgrade():
-            return  # its body is still to come
-        super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        self.age = 0
-        super().on_response_complete()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # True keeps the other half open
         """A client that only ends its own half still reads the answer."""
@@ -159,6 +145,10 @@ class ClientConnection(HttpToolsProtocol):
             self.age = 0
         elif self.age > WRITE_SECONDS:
             self.transport.abort()
+
+    def _should_upgrade(self) -> bool:
+        """Only for requests that offer it: uvicorn then leaves them to `_go_on_without_upgrade`."""
+        return True
 
     def _go_on_without_upgrade(self, rest: bytes) -> None:
         """Read the request as if it had not offered another protocol: the parser would take what
