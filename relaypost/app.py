@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from relaypost.api.app import Api
 from relaypost.api.callers import CallerAddresses
 from relaypost.api.cors import Cors
+from relaypost.api.readiness import Readiness
 from relaypost.api.server import Server, listen
 from relaypost.config import SettingError, Settings
 from relaypost.domain.addresses import AddressPolicy
-from relaypost.domain.errors import StoreUnavailable
 from relaypost.domain.gates import Capacity
 from relaypost.domain.limits import Limits
 from relaypost.domain.projects import SigningKeys
 from relaypost.domain.retention import RetentionPeriods
+from relaypost.domain.types import UnixMs
 from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
 from relaypost.outbound.sender import HttpSender, SenderLimits
@@ -37,7 +38,6 @@ from relaypost.service.projects import (
 from relaypost.store.sqlite.store import SqliteStore
 from relaypost.wire import tokens
 
-READY_SECONDS = 2.0
 SPARE_FILES = 2048
 """Open files for callers and for idle connections to destinations, beside one each delivery."""
 
@@ -75,7 +75,7 @@ class Application:
             sender = _sender(self._settings)
             store = open_store(self._settings)
             try:
-                self._clock.raise_floor(await store.upkeep.newest_time())
+                self._clock.raise_floor(UnixMs(await store.upkeep.newest_time() + 1))
                 credentials = await self._prepare(store)
                 started = Started(
                     [listener.getsockname()[:2] for listener in listeners],
@@ -161,18 +161,10 @@ class Application:
             retention=_retention(settings),
         )
 
-        async def is_ready() -> bool:
-            try:
-                async with asyncio.timeout(READY_SECONDS):
-                    await store.upkeep.ping()
-            except (StoreUnavailable, TimeoutError):
-                return False
-            return engine.is_running
-
         return Api(
             service,
             self._directory,
-            is_ready=is_ready,
+            is_ready=Readiness(is_running=lambda: engine.is_running, ping=store.upkeep.ping),
             base_path=settings.base_path,
             cors=Cors(settings.cors_origins),
             addresses=CallerAddresses(settings.trusted_proxies),

@@ -57,7 +57,7 @@ class ClientConnection(HttpToolsProtocol):
         """What came in since a head or a piece of a body was complete."""
         self._in_head = False
         self._is_refused = False
-        self._age = 0
+        self.age = 0
         """Seconds since the request made progress."""
 
     def data_received(self, data: bytes) -> None:
@@ -76,13 +76,8 @@ class ClientConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._in_head = True
-        self._age = 0
+        self.age = 0
         super().on_message_begin()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Trailers are dropped: the request was read without them."""
-        if self._in_head:
-            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -90,26 +85,17 @@ class ClientConnection(HttpToolsProtocol):
             raise HeadTooLarge
         if self.parser.should_upgrade():
             return
-        self._fed_bytes = self._age = 0
+        self._fed_bytes = self.age = 0
         target, self.url = self.url, b"/"  # nothing there that could be normalised or refused
         super().on_headers_complete()
         path, _, query = target.partition(b"?")
         self.scope["raw_path"] = path if path.startswith(b"/") else _path_of(path)
         self.scope["query_string"] = query
+        self.headers = []  # for trailers: the request is read without them
 
     def on_body(self, body: bytes) -> None:
-        self._fed_bytes = self._age = 0
+        self._fed_bytes = self.age = 0
         super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._fed_bytes = 0
-        if self.parser.should_upgrade():
-            return  # its body is still to come
-        super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        self._age = 0
-        super().on_response_complete()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # True keeps the other half open
         """A client that only ends its own half still reads the answer."""
@@ -126,19 +112,19 @@ class ClientConnection(HttpToolsProtocol):
 
     def grow_older(self) -> None:
         """Count a second, and give up a client that has let too many of them pass."""
-        self._age += 1
+        self.age += 1
         if self.transport.is_closing():
-            if self._age > WRITE_SECONDS:
+            if self.age > WRITE_SECONDS:
                 self.transport.abort()
         elif self._is_refused:
-            if self._age > LINGER_SECONDS:
+            if self.age > LINGER_SECONDS:
                 self.transport.close()
         elif self._is_answering:
             self._age_answer()
         elif self._in_head or self._is_reading_body:
-            if self._age > (HEAD_SECONDS if self._in_head else BODY_SECONDS):
+            if self.age > (HEAD_SECONDS if self._in_head else BODY_SECONDS):
                 self._refuse(TIMED_OUT)
-        elif self._age > (HEAD_SECONDS if self.cycle is None else KEEP_ALIVE_SECONDS):
+        elif self.age > (HEAD_SECONDS if self.cycle is None else KEEP_ALIVE_SECONDS):
             self.transport.close()
 
     @property
@@ -156,9 +142,13 @@ class ClientConnection(HttpToolsProtocol):
 
     def _age_answer(self) -> None:
         if not self.flow.write_paused:
-            self._age = 0
-        elif self._age > WRITE_SECONDS:
+            self.age = 0
+        elif self.age > WRITE_SECONDS:
             self.transport.abort()
+
+    def _should_upgrade(self) -> bool:
+        """Only for requests that offer it: uvicorn then leaves them to `_go_on_without_upgrade`."""
+        return True
 
     def _go_on_without_upgrade(self, rest: bytes) -> None:
         """Read the request as if it had not offered another protocol: the parser would take what
@@ -187,7 +177,7 @@ class ClientConnection(HttpToolsProtocol):
     def _refuse(self, answer: bytes) -> None:
         """Answer what can't be read further, and read on without looking at it."""
         self._is_refused = True
-        self._age = 0
+        self.age = 0
         if self._is_answering:
             self.cycle.keep_alive = False  # the answer to the request before comes first
             return

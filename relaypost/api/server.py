@@ -27,6 +27,7 @@ class Server(uvicorn.Server):
     def __init__(self, api: Api, *, grace_seconds: float) -> None:
         self._has_started = asyncio.Event()
         self._grace_seconds = grace_seconds
+        self.servers = []
         application: Any = api
         super().__init__(
             uvicorn.Config(
@@ -48,6 +49,14 @@ class Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve; when cancelled, take no more connections."""
+        try:
+            await super().serve(sockets)
+        finally:
+            for server in self.servers:
+                server.close()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -58,6 +58,7 @@ def test_a_hanging_sink_takes_requests_and_answers_none() -> None:
 def test_a_server_that_ends_at_once_is_a_failure_with_its_last_words(tmp_path: Path) -> None:
     package = tmp_path / "relaypost"
     package.mkdir()
+    (package / "__init__.py").touch()
     (package / "__main__.py").write_text("raise SystemExit('no such setting')")
     subject = Subject(
         label="A", directory=tmp_path, revision="", python=sys.executable, environment={}

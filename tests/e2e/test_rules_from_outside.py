@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.http1 import DEVELOPMENT_TOKEN, ask
 from tests.support.rest import rest_api
-from tests.support.servers import RelaypostProcess
+from tests.support.servers import RelaypostProcess, running
 from tests.support.sinks import Answer, Sink
 
 TARGETS = (
@@ -122,3 +122,17 @@ async def test_errors_are_json(
     reply = await ask(dev.port, "POST", f"/v2/publish/{sink.url_of('/')}", *headers, body=b"")
     assert reply.status == status
     assert reply.error
+
+
+@pytest.mark.conformance("P-39")
+async def test_publishing_goes_on_while_every_slot_is_taken(sink: Sink) -> None:
+    release = asyncio.Event()
+    url = sink.script("/held", Answer(200, after=release))
+    with running("dev", max_open_attempts="2") as server:
+        replies = [
+            await ask(server.port, "POST", f"/v2/publish/{url}", body=b"x") for _ in range(12)
+        ]
+        assert {reply.status for reply in replies} == {200}
+        assert len(await sink.wait_for(2, "/held")) == 2
+        release.set()
+        await sink.wait_for(12, "/held")

@@ -148,6 +148,8 @@ async def test_fields_with_no_values_match_nothing(store: Store) -> None:
     await Lives(store).publish()
     for which in (Filter(labels=()), Filter(message_ids=()), Filter(urls=()), Filter(states=())):
         assert await entries(store, which) == Listing([], None)
+        histories = await store.logs.histories(PROJECT, which, ALL, since=LONG_AGO)
+        assert histories == Listing([], None)
 
 
 async def test_queues_and_keys_are_not_set_on_any_message(store: Store) -> None:

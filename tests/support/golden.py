@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -32,9 +33,11 @@ class Recorded:
 
     def refer_to(self, ids: Mapping[str, str]) -> "Recorded":
         """The request with ids that exist in place of recorded ones."""
-        target, body = self.target, self.body.decode("utf-8", "surrogateescape")
-        for old, new in ids.items():
-            target, body = target.replace(old, new), body.replace(old, new)
+        recorded = re.compile("|".join(map(re.escape, ids)) or "(?!)")
+        target, body = (
+            recorded.sub(lambda found: ids[found[0]], text)
+            for text in (self.target, self.body.decode("utf-8", "surrogateescape"))
+        )
         encoded = body.encode("utf-8", "surrogateescape")
         headers = tuple(
             (name, str(len(encoded)) if name.lower() == "content-length" else value)

@@ -61,21 +61,20 @@ class Wire:
         async with asyncio.timeout(WAIT_SECONDS):
             return await self._reader.read()
 
-    async def is_silent(self) -> bool:
-        """Whether nothing has come so far."""
-        try:
-            async with asyncio.timeout(0.05):
-                return not await self._reader.read(1)
-        except TimeoutError:
-            return True
+    async def first_byte(self) -> bytes:
+        async with asyncio.timeout(WAIT_SECONDS):
+            return await self._reader.readexactly(1)
 
     def close(self) -> None:
         self._writer.transport.abort()
 
 
 @asynccontextmanager
-async def connected(port: int, host: str = "127.0.0.1") -> AsyncIterator[Wire]:
-    reader, writer = await asyncio.open_connection(host, port, limit=1 << 24)
+async def connected(
+    port: int, host: str = "127.0.0.1", *, read_limit: int = 1 << 24
+) -> AsyncIterator[Wire]:
+    """Connect; with a small limit, what nobody asks for stays with the server."""
+    reader, writer = await asyncio.open_connection(host, port, limit=read_limit)
     wire = Wire(reader, writer)
     try:
         yield wire

@@ -18,6 +18,8 @@ class Received:
     target: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    at: float
+    """When it had arrived, by the loop's clock."""
 
     @property
     def path(self) -> str:
@@ -143,9 +145,9 @@ async def _read_request(reader: asyncio.StreamReader) -> Received:
     method, target, _ = request_line.split(" ")
     headers = tuple(_split(lines))
     length = next((value for name, value in headers if name.lower() == "content-length"), "0")
-    return Received(
-        method=method, target=target, headers=headers, body=await reader.readexactly(int(length))
-    )
+    body = await reader.readexactly(int(length))
+    at = asyncio.get_running_loop().time()
+    return Received(method=method, target=target, headers=headers, body=body, at=at)
 
 
 def _split(lines: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -1,8 +1,4 @@
-"""Time that jumps: a loop that never sleeps, and the clock that goes with it.
-
-When nothing is ready, its time is at once that of the next timer. A whole run so takes as long as
-its work, and, without threads and sockets, is the same each time.
-"""
+"""An event loop whose time is virtual: when nothing is ready, it jumps to the next deadline."""
 
 import asyncio
 import functools
@@ -13,53 +9,50 @@ from typing import Any, ParamSpec, TypeVar
 from relaypost.domain.types import UnixMs
 from tests.support.messages import NOW
 
+START = NOW
+
 T = TypeVar("T")
 P = ParamSpec("P")
 
 
-class _JumpingSelector(selectors.SelectSelector):
-    """Waits by moving the time of its loop on."""
+class DeadlockError(RuntimeError):
+    """Nothing is ready and nothing is scheduled: the run would wait for ever."""
 
-    loop: "VirtualTimeLoop"
+
+class JumpingSelector(selectors.DefaultSelector):
+    """Never waits: what would be a wait moves the virtual time on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if self.loop.failure is not None:
-            raise self.loop.failure
-        if timeout is None:
-            raise AssertionError("everything waits, and nothing is left to happen")
-        self.loop.jump(timeout)
-        return []
+        events = super().select(0)
+        if timeout is None and not events:
+            raise DeadlockError(f"at {self.time:.3f} s: nothing is ready, nothing is scheduled")
+        if timeout and not events:
+            self.time += timeout
+        return events
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
-        self._time = 0.0
-        selector = _JumpingSelector()
-        selector.loop = self
-        super().__init__(selector)
-        self.failure: BaseException | None = None
+        self._jumping = JumpingSelector()
+        super().__init__(self._jumping)
 
     def time(self) -> float:
-        return self._time
-
-    def default_exception_handler(self, context: dict[str, Any]) -> None:
-        """End the run by what a callback raised."""
-        self.failure = self.failure or context.get("exception")
-        super().default_exception_handler(context)
-
-    def jump(self, seconds: float) -> None:
-        self._time += max(0.0, seconds)
+        return self._jumping.time
 
 
 class VirtualClock:
-    """The time of the loop, from an instant on; `jump` moves the clock but no timer."""
+    """The time of the running loop, from an instant on; `jump` moves the clock but no timer."""
 
-    def __init__(self, start: UnixMs = NOW) -> None:
+    def __init__(self, start: UnixMs = START) -> None:
         self._start = start
         self._ahead_ms = 0
 
     def now(self) -> UnixMs:
-        # A timer may fire a rounding error before the millisecond that it was set to.
+        # Deadlines are sums of floats: a microsecond below a millisecond is that millisecond.
         elapsed_ms = int(asyncio.get_running_loop().time() * 1000 + 0.001)
         return UnixMs(self._start + elapsed_ms + self._ahead_ms)
 
@@ -70,7 +63,8 @@ class VirtualClock:
         self._ahead_ms += ms
 
 
-def run_in_virtual_time(work: Coroutine[Any, Any, T]) -> T:
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end in virtual time, on a loop of its own."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(work)
 
@@ -79,7 +73,7 @@ def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P,
     """Run an asynchronous test on a loop of its own whose time jumps."""
 
     @functools.wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        run_in_virtual_time(test(*args, **kwargs))
+    def run_test(*args: P.args, **kwargs: P.kwargs) -> None:
+        run(test(*args, **kwargs))
 
-    return run
+    return run_test

@@ -113,7 +113,7 @@ class Database:
         self._units: queue.SimpleQueue[Unit[Any] | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._readers = None if path is None else ThreadPoolExecutor(READERS, "reader")
+        self._readers = None if path is None or inline else ThreadPoolExecutor(READERS, "reader")
         self._local = threading.local()
         self._is_closed = False
 

@@ -13,12 +13,14 @@ from relaypost.store.sqlite.envelopes import pack_headers
 
 END = """
 UPDATE messages SET state = ?, lease_id = NULL, ended = ?, response_status = ?, dead_letter_id = ?
-WHERE project_id = ? AND id = ? AND state = 1 AND lease_id = ? AND cancel_requested <= ?
+WHERE project_id = ? AND id = ? AND state = 1 AND lease_id = ? AND retried = ?
+  AND cancel_requested <= ?
 """
 
 PUT_OFF = """
 UPDATE messages SET state = 0, lease_id = NULL, retried = ?, due_at = ?
-WHERE project_id = ? AND id = ? AND state = 1 AND lease_id = ? AND cancel_requested = 0
+WHERE project_id = ? AND id = ? AND state = 1 AND lease_id = ? AND retried = ?
+  AND cancel_requested = 0
 """
 
 LOG = """
@@ -81,15 +83,17 @@ def _move(
     even_if_canceled: bool,
 ) -> bool:
     project, id = settlement.message.project_id, settlement.message.id
+    # A node that lost its lease unawares goes on claiming by it: an older attempt may be open.
+    retried = settlement.message.retried
     numbered = [(transaction.take_sequence(now), entry) for entry in transition.entries]
     if transition.state in TERMINAL:
         buried = settlement.dead_letter_id if transition.state is State.FAILED else None
         ended = transaction.take_sequence(now)
         changes = (transition.state, ended, transition.response_status, buried)
-        transaction.execute(END, (*changes, project, id, lease, even_if_canceled))
+        transaction.execute(END, (*changes, project, id, lease, retried, even_if_canceled))
     else:
         changed = (transition.retried, transition.due_at)
-        transaction.execute(PUT_OFF, (*changed, project, id, lease))
+        transaction.execute(PUT_OFF, (*changed, project, id, lease, retried))
     if not transaction.changes():
         return False
     for sequence, entry in numbered:

@@ -208,7 +208,7 @@ class SqliteUpkeep:
         return time_of(newest)
 
     async def ping(self) -> None:
-        await self._database.write(lambda transaction: transaction.rows("SELECT 1"))
+        await self._database.write(upkeep.ping)
 
     async def close(self) -> None:
         await self._database.close()

@@ -249,6 +249,33 @@ async def test_batches(sdk: JavaScriptSdk, sink: Sink) -> None:
     assert late["labels"] == ["late", "c"]
 
 
+async def test_an_item_means_what_a_publish_means(sdk: JavaScriptSdk, sink: Sink) -> None:
+    request = {
+        "url": sink.url_of("/hook"),
+        "body": "x",
+        "method": "PATCH",
+        "headers": {"x-tenant": "t-17", "Upstash-Callback-Forward-X-Trace": "9f2"},
+        "delay": "1d1h",
+        "retries": 7,
+        "retryDelay": "1000 * retried",
+        "timeout": 1.5,
+        "callback": sink.url_of("/callback"),
+        "failureCallback": sink.url_of("/failure"),
+        "label": ["shop", "nightly"],
+        "redact": {"header": ["x-tenant"]},
+    }
+    alone_id = (await sdk.call("publish", request))["messageId"]
+    (item,) = await sdk.call("batch", [request])
+    alone, inside = [
+        await sdk.call("messages.get", message_id) for message_id in (alone_id, item["messageId"])
+    ]
+    assert alone["header"].pop("Content-Type") == ["text/plain;charset=UTF-8"]  # by `fetch`
+    for message in (alone, inside):
+        del message["messageId"]
+        message["delay"] = message.pop("notBefore") - message.pop("createdAt")
+    assert inside == alone
+
+
 @pytest.mark.conformance("A-6")
 async def test_json_batches(sdk: JavaScriptSdk, sink: Sink) -> None:
     items = [{"url": sink.url_of("/a"), "body": {"n": "ä"}}, {"url": sink.url_of("/b")}]

@@ -36,6 +36,43 @@ async def test_items_keep_their_order_and_their_options(sdk: PythonSdk, sink: Si
     assert (await sdk.message.get(second.message_id)).max_retries == 3
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_an_item_means_what_a_publish_means(
+    sdk: PythonSdk, sink: Sink, as_json: bool
+) -> None:
+    options: dict[str, Any] = {
+        "url": sink.url_of("/hook"),
+        "body": "x",
+        "method": "PATCH",
+        "headers": {"x-tenant": "t-17"},
+        "callback": sink.url_of("/callback"),
+        "callback_headers": {"x-trace": "9f2"},
+        "failure_callback": sink.url_of("/failure"),
+        "failure_callback_headers": {"x-kind": "failed"},
+        "retries": 7,
+        "delay": "1d1h",
+        "timeout": 45,
+        "content_based_deduplication": False,
+        "label": "nightly",
+        "redact": {"header": ["x-tenant"]},
+    }
+    publish, batch = sdk.message.publish, sdk.message.batch
+    if as_json:
+        publish, batch = sdk.message.publish_json, sdk.message.batch_json
+    else:
+        options |= {"content_type": "text/plain", "retry_delay": "1000 * retried"}
+    (item,) = await batch([options])
+    alone, inside = [
+        vars(await sdk.message.get(published.message_id))
+        for published in (await publish(**options), item)
+    ]
+    for message in (alone, inside):
+        del message["message_id"]
+        message["delay"] = message.pop("not_before") - message.pop("created_at")
+    assert inside == alone
+    assert inside["failure_callback_headers"] == {"X-Kind": ["failed"]}
+
+
 async def test_json_items(sdk: PythonSdk, sink: Sink) -> None:
     await sdk.message.batch_json(
         [

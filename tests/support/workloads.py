@@ -1,0 +1,73 @@
+"""What callers do to a world, and what befalls it: drawn from its seed."""
+
+import asyncio
+import random
+
+from relaypost.domain.messages import NewMessage, Publication
+from relaypost.domain.types import MessageId
+from tests.support import destinations as hosts
+from tests.support.messages import callback, new_message, publication
+from tests.support.worlds import World
+
+DONE_URL = "https://back.example/done"
+FAILED_URL = "https://back.example/failed"
+URLS = (
+    *[f"https://{host}/" for host in (*hosts.HEALTHY[:2], hosts.FLAKY, hosts.FLAKY)],
+    *[f"https://{host}/" for host in (hosts.DEAD, hosts.SLOW, hosts.HANGING)],
+)
+KEYS = (b"iorder-1", b"iorder-2", b"iorder-3")
+WINDOW_MS = 10_000
+
+
+async def live(world: World, *, actions: int, kills: int, seconds: float = 40) -> None:
+    """Let callers act at random times, and kill the node now and then."""
+    rng = world.rng
+    moments = [(rng.uniform(0, seconds), False) for _ in range(actions)]
+    moments += [(rng.uniform(0, seconds), True) for _ in range(kills)]
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    for moment, is_kill in sorted(moments):
+        await asyncio.sleep(max(0, begun + moment - loop.time()))
+        if is_kill:
+            await world.kill(down_seconds=rng.choice((0, 0.01, 3, 45)))
+        else:
+            await act(world)
+
+
+async def act(world: World) -> None:
+    rng = world.rng
+    kind = rng.choice(("one", "one", "batch", "batch", "deduplicated", "cancel"))
+    if kind == "cancel":
+        await world.cancel(_some_ids(world))
+    elif kind == "deduplicated":
+        await world.publish(
+            publication(random_message(rng), key=rng.choice(KEYS), window_ms=WINDOW_MS)
+        )
+    elif kind == "batch":
+        await world.publish(*[_publication(rng) for _ in range(rng.randint(2, 12))])
+    else:
+        await world.publish(random_message(rng))
+
+
+def random_message(rng: random.Random) -> NewMessage:
+    retries = rng.randint(0, 3)
+    pauses = ("1000", "0", "200 * (1 + retried)")
+    return new_message(
+        rng.choice(URLS),
+        delay_ms=rng.choice((0, 0, 0, 1, 750, 5_000, 20_000)),
+        max_retries=retries,
+        # The default backoff is long from the second on: many idle seconds to simulate.
+        retry_delay=rng.choice(pauses if retries > 1 else (*pauses, None)),
+        timeout_ms=rng.choice((1_000, 3_000)),
+        callback=callback(DONE_URL) if rng.random() < 0.4 else None,
+        failure_callback=callback(FAILED_URL) if rng.random() < 0.4 else None,
+    )
+
+
+def _publication(rng: random.Random) -> Publication:
+    return publication(*[random_message(rng) for _ in range(rng.choice((1, 1, 1, 3)))])
+
+
+def _some_ids(world: World) -> list[MessageId]:
+    known = list(world.answers.accepted)
+    return world.rng.sample(known, min(len(known), world.rng.randint(1, 8)))
