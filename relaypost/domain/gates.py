@@ -58,6 +58,11 @@ def crowding(open_attempts: int, capacity: Capacity, *, was: int = 0) -> int:
     return min(was, (open_attempts * STEPS + capacity.node // 2) // capacity.node)
 
 
+def next_step(crowded: int, capacity: Capacity) -> int:
+    """With how many open attempts the node is a step fuller."""
+    return -(-(crowded + 1) * capacity.node // STEPS)
+
+
 def host_limit(crowded: int, capacity: Capacity) -> int:
     """The slots that one host may hold: all its own while there is plenty, few when the node fills.
 

@@ -14,6 +14,7 @@ import pytest
 from relaypost.domain.errors import StoreUnavailable
 from relaypost.domain.messages import State
 from relaypost.domain.types import UnixMs
+from relaypost.store.sqlite import connection as opening
 from relaypost.store.sqlite.connection import open_writer, select
 from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.store import SqliteStore
@@ -213,6 +214,14 @@ def test_a_file_that_is_a_folder(tmp_path: Path) -> None:
 
 async def test_the_lock_file_is_for_its_owner_only(store: SqliteStore, path: str) -> None:
     assert stat.S_IMODE(os.stat(f"{path}.lock").st_mode) == 0o600
+
+
+def test_a_file_system_without_shared_memory_is_refused(path: str) -> None:
+    """Without a write-ahead log readers would hold up the writer."""
+    connection = apsw.Connection(path, vfs="unix-dotfile")
+    with pytest.raises(StoreUnavailable, match="can't do WAL, only delete"):
+        opening._prepare(connection, in_memory=False)
+    connection.close()
 
 
 async def test_commits_are_synchronous(path: str) -> None:

@@ -8,6 +8,7 @@ from relaypost.domain.gates import Capacity
 from relaypost.domain.messages import Message, State
 from relaypost.domain.outcomes import Outcome
 from relaypost.domain.types import MessageId, UnixMs
+from relaypost.store.sqlite import gates
 from tests.store.conftest import OpenStore
 from tests.support.books import LEASE_MS, Book, ids
 from tests.support.messages import (
@@ -265,6 +266,20 @@ async def test_a_lost_lease_teaches_nothing_about_the_host(open_book: OpenBook) 
     assert (await book.messages.rescue(10, now=book.clock.now())).count == 1
     book.lease = await book.messages.take_lease(until=UnixMs(book.clock.now() + LEASE_MS))
     assert ids((await book.claim()).messages) == [only.id]
+
+
+async def test_what_is_learned_about_hosts_takes_bounded_memory(
+    open_book: OpenBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gates, "MAX_ALLOWANCES", 2)
+    book = await open_book(host=4)
+    for name in "abc":
+        _, started = await add(book, f"https://{name}.example.com/")
+        await end(book, *started, outcome=DOWN)
+    _, first = await add(book, *[A] * 4)
+    assert len(first) == 4, "forgotten"
+    _, last = await add(book, *["https://c.example.com/"] * 4)
+    assert len(last) == 2
 
 
 async def test_the_gates_of_others_stay_open(open_book: OpenBook) -> None:

@@ -1,6 +1,7 @@
 """The writer thread: many units in one transaction, and none pays for another's failure."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 
 import apsw
@@ -200,6 +201,23 @@ async def test_closing_finishes_what_is_queued() -> None:
     await closing
     assert len((await caller).published) == 1
     assert len(commits) == 2
+
+
+def test_a_loop_that_is_gone_is_not_answered() -> None:
+    database = HeldDatabase()
+
+    async def begin() -> None:
+        start(database.write(lambda _: released.wait(10)))
+        await turn()
+
+    released = threading.Event()
+    asyncio.run(begin())
+    writer = database._thread
+    assert writer is not None
+    released.set()
+    writer.join(10)
+    assert not writer.is_alive()
+    database.connection.close()
 
 
 async def test_a_closed_store_is_unavailable(book: Book, database: HeldDatabase) -> None:

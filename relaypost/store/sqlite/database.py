@@ -18,9 +18,9 @@ import apsw
 
 from relaypost.domain.errors import StoreUnavailable
 from relaypost.domain.gates import Capacity
-from relaypost.domain.sequences import next_sequence
+from relaypost.domain.sequences import COUNTER_BITS, EPOCH
 from relaypost.domain.types import LeaseId, Sequence, UnixMs
-from relaypost.store.sqlite.connection import explain, newest_sequence, open_reader, select
+from relaypost.store.sqlite.connection import explain, newest_sequence, open_reader
 from relaypost.store.sqlite.gates import OpenGates
 
 T = TypeVar("T")
@@ -52,7 +52,9 @@ class Transaction:
 
     def __init__(self, connection: apsw.Connection, capacity: Capacity) -> None:
         self.connection = connection
-        self.execute = connection.execute
+        # A cursor that stays: making one for each statement is a quarter of what that costs.
+        self._cursor = connection.cursor()
+        self.execute = self._cursor.execute
         self.changes = connection.changes
         self.gates = OpenGates(capacity)
         self.leases: set[LeaseId] = set()
@@ -66,10 +68,13 @@ class Transaction:
         self.gates.reload(self.connection)
 
     def rows(self, query: str, values: Items[Any] = ()) -> list[Any]:
-        return select(self.connection, query, values)
+        """All rows of a query, or of `RETURNING`."""
+        return self.execute(query, values).fetchall()
 
     def take_sequence(self, now: UnixMs) -> Sequence:
-        self._last = last = next_sequence(self._last, now)
+        """The next number at `now`, as `next_sequence` says, without two calls for each."""
+        following, first = self._last + 1, now - EPOCH << COUNTER_BITS
+        self._last = last = Sequence(following if following > first else first)
         return last
 
 

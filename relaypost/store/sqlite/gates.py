@@ -11,6 +11,7 @@ from relaypost.domain.gates import (
     allowance_after,
     crowding,
     host_limit,
+    next_step,
     project_gate,
 )
 from relaypost.domain.types import GateId, MessageId, ProjectId
@@ -43,8 +44,7 @@ class OpenGates:
         self._hosts: dict[MessageId, GateId] = {}
         """The host's gate of each open attempt."""
         self._open: dict[GateId, int] = {}
-        self._crowded = 0
-        self._host_limit = host_limit(0, capacity)
+        self._crowd(0)
         self._allowances: dict[GateId, int] = {}
         self.backlogs: dict[GateId, GateKind] = {}
 
@@ -116,9 +116,8 @@ class OpenGates:
         open_attempts[of_project] = open_attempts.get(of_project, 0) + 1
         open_attempts[host] = open_attempts.get(host, 0) + 1
         self._hosts[id] = host
-        crowded = crowding(len(self._hosts), self._capacity)
-        if crowded > self._crowded:
-            self._crowd(crowded)
+        if len(self._hosts) >= self._next_step:
+            self._crowd(crowding(len(self._hosts), self._capacity))
 
     def _give_back(self, gate: GateId) -> None:
         left = self._open[gate] - 1
@@ -137,6 +136,7 @@ class OpenGates:
 
     def _crowd(self, crowded: int) -> None:
         self._crowded = crowded
+        self._next_step = next_step(crowded, self._capacity)
         self._host_limit = host_limit(crowded, self._capacity)
 
     def _learn(self, host: GateId, *, reached: bool) -> None:

@@ -50,7 +50,8 @@ def settle(
             continue
         message = settlement.message
         gates = transaction.gates.leave(message.project_id, message.id, reached=settlement.reached)
-        opened.update(dict.fromkeys(gates))
+        if gates:
+            opened.update(dict.fromkeys(gates))
         if transition.state is State.WAITING:
             arrivals.note_due(transition.due_at)
         if transition is settlement.transition:
@@ -83,7 +84,7 @@ def _move(
     even_if_canceled: bool,
 ) -> bool:
     project, id = settlement.message.project_id, settlement.message.id
-    # A node that lost its lease unawares goes on claiming by it: an older attempt may be open.
+    # An outcome that is written again, not to be in doubt, must not end the attempt after it.
     retried = settlement.message.retried
     numbered = [(transaction.take_sequence(now), entry) for entry in transition.entries]
     if transition.state in TERMINAL:

@@ -128,6 +128,25 @@ async def test_new_messages_wait_behind_older_ones() -> None:
 
 
 @in_virtual_time
+async def test_new_messages_wait_behind_older_ones_when_slots_are_scarce() -> None:
+    async with running_engine(max_open_attempts=4) as running:
+        intake = running.engine.intake
+        intake.note_due(running.clock.now())
+        plenty = intake.offer(1)
+        assert plenty is not None
+        running.sender.hold("a.example.com")
+        intake.start(plenty, [], next_due_at=None)
+        await running.publish(*(new_message(A) for _ in range(3)))
+        await running.wait_idle()
+        intake.note_due(running.clock.now())
+        assert running.free_slots == 1
+        assert intake.offer(1) is None
+        await running.wait_idle()
+        assert intake.offer(0) is not None, "nothing waits any more"
+        running.sender.release("a.example.com")
+
+
+@in_virtual_time
 async def test_slots_that_a_publish_did_not_use_go_to_those_that_wait() -> None:
     """The last slots are set aside for a publish that then makes nothing, or waits for a gate."""
     async with running_engine(max_open_attempts=1, capacity=Capacity(host=1)) as running:
