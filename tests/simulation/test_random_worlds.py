@@ -5,21 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from relaypost.domain.gates import Capacity
 from tests.support.destinations import Send
 from tests.support.invariants import Life, check
 from tests.support.messages import new_message
 from tests.support.virtual_time import run
 from tests.support.workloads import live
-from tests.support.worlds import SMALL, World
-
-SEEDS = range(60)
-CAPACITIES = (
-    SMALL,
-    Capacity(node=8, project=0, host=2),
-    Capacity(node=64, project=5, host=5),
-    Capacity(node=3, project=3, host=1),
-)
+from tests.support.worlds import CAPACITIES, World, seeds
 
 
 async def simulate(path: Path, seed: int) -> tuple[list[Life], list[Send]]:
@@ -49,7 +40,7 @@ async def check_all_slots_are_free(world: World) -> None:
         assert [(send.host, send.started_at) for send in started] == [(host, now) for host in wave]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds(60))
 def test_what_was_promised_holds(seed: int, disk: Path, caplog: pytest.LogCaptureFixture) -> None:
     try:
         run(simulate(disk / "relaypost.db", seed))

@@ -1,6 +1,9 @@
 """SQLite databases whose writer a test can hold up, break, kill, or run in virtual time."""
 
 import asyncio
+import itertools
+import os
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +11,10 @@ from typing import Any
 
 import apsw
 
-from relaypost.domain.gates import Capacity
-from relaypost.store.sqlite.connection import open_writer
-from relaypost.store.sqlite.database import MAX_BATCH, Database, Transaction, Unit
+from relaypost.domain.errors import StoreUnavailable
+from relaypost.domain.gates import Capacity, project_gate
+from relaypost.store.sqlite.connection import lock_file, open_writer, select
+from relaypost.store.sqlite.database import MAX_BATCH, Database, Transaction, Unit, answer_all
 from relaypost.store.sqlite.store import SqliteStore
 
 
@@ -40,10 +44,6 @@ class HeldDatabase(Database):
             holding.close()
 
 
-class Killed(BaseException):
-    """What the tasks of a process that is gone get instead of an answer."""
-
-
 class VirtualDatabase(Database):
     """Group commit on the loop itself: the writer takes its time, and may be killed.
 
@@ -55,7 +55,6 @@ class VirtualDatabase(Database):
     ) -> None:
         super().__init__(connection, path=None, capacity=capacity, inline=False)
         self.connection = connection
-        self.is_alive = True
         self.is_broken = False
         """Whether every commit fails, as on a full disk."""
         self.has_committed = asyncio.Event()
@@ -64,16 +63,16 @@ class VirtualDatabase(Database):
         self._pauses = pauses
         self._waiting: list[Unit[Any]] = []
         self._is_busy = False
+        self._is_killed = False
 
     def slow_down(self, *, by_seconds: float) -> None:
         self._pauses = (pause + by_seconds for pause in self._pauses)
 
     def kill(self) -> None:
-        """From now on nothing is written, and nobody is answered."""
-        self.is_alive = False
+        """From now on nothing is written, and nobody hears of what has been."""
+        self._is_closed = self._is_killed = True
         waiting, self._waiting = self._waiting, []
-        for unit in waiting:
-            self._drop(unit)
+        self._drop(waiting)
 
     async def close(self) -> None:
         """Finish what is queued; the connection is the test's own."""
@@ -89,9 +88,6 @@ class VirtualDatabase(Database):
         """There is no thread to start."""
 
     def _submit(self, unit: Unit[Any]) -> None:
-        if not self.is_alive:
-            self._drop(unit)
-            return
         self._waiting.append(unit)
         if not self._is_busy:
             self._go_on()
@@ -102,9 +98,11 @@ class VirtualDatabase(Database):
 
     def _write_batch(self) -> None:
         batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-        if self.is_alive:
-            self._commit(batch)
-            self.committed()
+        if self._is_killed:
+            self._drop(batch)
+            return
+        self._commit(batch)
+        self.committed()
         asyncio.get_running_loop().call_later(next(self._pauses), self._answer, batch)
 
     def _begin(self) -> None:
@@ -113,19 +111,72 @@ class VirtualDatabase(Database):
         super()._begin()
 
     def _answer(self, batch: list[Unit[Any]]) -> None:
-        for unit in batch:
-            if self.is_alive:
-                unit.answer()
-            else:
-                self._drop(unit)
+        if self._is_killed:
+            self._drop(batch)
+            return
+        answer_all(batch)
         self._is_busy = False
         self.has_answered.set()
         if self._waiting:
             self._go_on()
 
-    def _drop(self, unit: Unit[Any]) -> None:
-        unit.error = Killed()
-        unit.answer()
+    def _drop(self, batch: list[Unit[Any]]) -> None:
+        for unit in batch:
+            unit.error = StoreUnavailable("killed")
+        answer_all(batch)
+
+
+class WatchedDatabase(VirtualDatabase):
+    """Compares, after each commit, what the writer keeps beside the rows with the rows."""
+
+    def __init__(
+        self, connection: apsw.Connection, *, capacity: Capacity, pauses: Iterator[float]
+    ) -> None:
+        super().__init__(connection, capacity=capacity, pauses=pauses)
+        self._limits = capacity
+
+    def committed(self) -> None:
+        super().committed()
+        if self._is_stale:
+            return
+        gates, rows = self._transaction.gates, self.connection
+        assert gates._hosts == dict(select(rows, ACTIVE_HOSTS))
+        for host, count in select(rows, OPEN_BY_HOST):
+            assert gates._open[host] == count <= self._limits.host
+        for project, count in select(rows, OPEN_BY_PROJECT):
+            assert gates._open[project_gate(project)] == count
+            assert not self._limits.project or count <= self._limits.project
+        assert {gate for (gate,) in select(rows, PARKED_AT)} <= set(gates.backlogs)
+
+
+ACTIVE_HOSTS = "SELECT id, host_gate FROM messages WHERE state = 1"
+OPEN_BY_HOST = "SELECT host_gate, count(*) FROM messages WHERE state = 1 GROUP BY host_gate"
+OPEN_BY_PROJECT = "SELECT project_id, count(*) FROM messages WHERE state = 1 GROUP BY project_id"
+PARKED_AT = "SELECT DISTINCT parked_at FROM messages WHERE parked_at IS NOT NULL"
+
+
+class SlowStore(SqliteStore):
+    """A store on a file whose writer takes its time; it can be killed in the midst of it."""
+
+    def __init__(
+        self, path: str, *, capacity: Capacity, rng: random.Random, max_examined: int
+    ) -> None:
+        self._lock = lock_file(path)
+        pauses = (rng.uniform(0, 0.004) for _ in itertools.count())
+        self.database = WatchedDatabase(open_writer(path), capacity=capacity, pauses=pauses)
+        self._speak_to(self.database, None, max_examined=max_examined)
+
+    async def stop(self) -> None:
+        await self.database.close()
+        self._release()
+
+    async def kill(self) -> None:
+        self.database.kill()
+        self._release()
+
+    def _release(self) -> None:
+        self.database.connection.close()
+        os.close(self._lock)
 
 
 class StoreOver(SqliteStore):

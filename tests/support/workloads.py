@@ -34,6 +34,28 @@ async def live(world: World, *, actions: int, kills: int, seconds: float = 40) -
             await act(world)
 
 
+async def live_badly(world: World) -> None:
+    """As `live`, with a store that fails now and then and callers that do not wait."""
+    rng = world.rng
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(live(world, actions=rng.randint(5, 45), kills=rng.randint(0, 3)))
+        for _ in range(rng.randint(0, 2)):
+            tasks.create_task(_break_store(world))
+        for _ in range(rng.randint(0, 10)):
+            tasks.create_task(_publish_impatiently(world))
+
+
+async def _break_store(world: World) -> None:
+    await asyncio.sleep(world.rng.uniform(0, 40))
+    await world.break_store(seconds=world.rng.uniform(0.01, 5))
+
+
+async def _publish_impatiently(world: World) -> None:
+    await asyncio.sleep(world.rng.uniform(0, 40))
+    asked = [random_message(world.rng) for _ in range(world.rng.randint(1, 4))]
+    await world.publish_impatiently(*asked, seconds=world.rng.uniform(0, 0.01))
+
+
 async def act(world: World) -> None:
     rng = world.rng
     kind = rng.choice(("one", "one", "batch", "batch", "deduplicated", "cancel"))

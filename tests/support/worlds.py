@@ -1,6 +1,7 @@
 """A world in virtual time: one database file, one node at a time on it, destinations, a caller."""
 
 import asyncio
+import os
 import random
 from collections.abc import Sequence as Items
 from contextlib import suppress
@@ -8,9 +9,8 @@ from dataclasses import dataclass, field
 
 from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.errors import StoreUnavailable
-from relaypost.domain.filters import Filter
 from relaypost.domain.gates import Capacity
-from relaypost.domain.messages import NewMessage, Publication, Published, State
+from relaypost.domain.messages import Deduplication, NewMessage, Publication, Published, State
 from relaypost.domain.types import MessageId, UnixMs
 from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
@@ -20,7 +20,9 @@ from relaypost.service.context import Service
 from relaypost.service.directory import Directory
 from relaypost.service.keys import KeyRing
 from relaypost.service.publications import publish
+from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.store import SqliteStore
+from tests.support.databases import SlowStore
 from tests.support.destinations import Destinations
 from tests.support.messages import PROJECT, project, publication
 from tests.support.tasks import start
@@ -28,16 +30,48 @@ from tests.support.virtual_time import VirtualClock
 
 PATIENCE_SECONDS = 3_600
 EVERYTHING = 1_000_000
+UNENDED = "SELECT 1 FROM messages WHERE state < 2 LIMIT 1"
 SMALL = Capacity(node=16, project=12, host=4)
+CAPACITIES = (
+    SMALL,
+    Capacity(node=8, project=0, host=2),
+    Capacity(node=64, project=5, host=5),
+    Capacity(node=3, project=3, host=1),
+)
+
+
+def seeds(count: int) -> range:
+    """The first so many; `SIMULATION_SEEDS=1000:5000` or `SIMULATION_SEEDS=17` asks for others."""
+    first, _, end = os.environ.get("SIMULATION_SEEDS", f"0:{count}").partition(":")
+    return range(int(first), int(end or int(first) + 1))
+
+
+class InlineStore(SqliteStore):
+    """Each write is done at once."""
+
+    def __init__(self, path: str, *, capacity: Capacity) -> None:
+        super().__init__(path, capacity=capacity, inline=True, max_examined=EVERYTHING)
+
+    async def stop(self) -> None:
+        await self.upkeep.close()
+
+    async def kill(self) -> None:
+        await self.upkeep.close()
 
 
 class Node:
     """One life of a server: a store on the file, and an engine over it."""
 
     def __init__(
-        self, path: str, sender: Destinations, *, clock: Clock, ids: Ids, capacity: Capacity
+        self,
+        store: InlineStore | SlowStore,
+        sender: Destinations,
+        *,
+        clock: Clock,
+        ids: Ids,
+        capacity: Capacity,
     ) -> None:
-        self.store = SqliteStore(path, capacity=capacity, inline=True, max_examined=EVERYTHING)
+        self.store = store
         self._directory = Directory(development=False)
         self.engine = Engine(
             self.store,
@@ -58,13 +92,21 @@ class Node:
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        await self.store.projects.add(project(), [])
-        await self._directory.load(self.store.projects)
+        while not await self._is_loaded():  # noqa: ASYNC110  # a poll in virtual time costs nothing
+            await asyncio.sleep(0.5)
         self._running = start(self.engine.run(self._stop))
+
+    async def _is_loaded(self) -> bool:
+        try:
+            await self.store.projects.add(project(), [])
+            await self._directory.load(self.store.projects)
+        except StoreUnavailable:
+            return False
+        return True
 
     async def kill(self) -> None:
         """End at once: the file goes first, so that nothing on the way out is written."""
-        await self.store.upkeep.close()
+        await self.store.kill()
         assert self._running is not None
         self._running.cancel()
         with suppress(asyncio.CancelledError):
@@ -74,7 +116,7 @@ class Node:
         self._stop.set()
         assert self._running is not None
         await self._running
-        await self.store.upkeep.close()
+        await self.store.stop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +135,16 @@ class Answers:
     first: dict[bytes, tuple[Published, UnixMs]] = field(default_factory=dict)
     """By deduplication key: the publication that counts, and until when."""
     canceled: list[Canceled] = field(default_factory=list)
+    unanswered: list[Publication] = field(default_factory=list)
+    """What may have been accepted: the node died, or the caller went away, before the answer."""
     duplicates: int = 0
     kills: int = 0
 
 
 class World:
-    def __init__(self, path: str, seed: int, *, capacity: Capacity = SMALL) -> None:
+    def __init__(
+        self, path: str, seed: int, *, capacity: Capacity = SMALL, is_slow: bool = False
+    ) -> None:
         self.rng = random.Random(seed)
         self.clock = VirtualClock()
         self.capacity = capacity
@@ -106,16 +152,23 @@ class World:
         self.answers = Answers()
         self._path = path
         self._ids = SeededIds(random.Random(self.rng.random()))
+        self._is_slow = is_slow
         self.node = self._new_node()
 
     def _new_node(self) -> Node:
         return Node(
-            self._path,
+            self._open_store(),
             self.destinations,
             clock=self.clock,
             ids=self._ids,
             capacity=self.capacity,
         )
+
+    def _open_store(self) -> InlineStore | SlowStore:
+        if not self._is_slow:
+            return InlineStore(self._path, capacity=self.capacity)
+        rng = random.Random(self.rng.random())
+        return SlowStore(self._path, capacity=self.capacity, rng=rng, max_examined=EVERYTHING)
 
     async def kill(self, *, down_seconds: float) -> None:
         """Kill the node and start another one on its file after a while."""
@@ -137,7 +190,8 @@ class World:
         publications = [publication(one) if isinstance(one, NewMessage) else one for one in asked]
         try:
             published = await publish(self.node.service, publications)
-        except StoreUnavailable:
+        except (StoreUnavailable, asyncio.CancelledError):
+            self.answers.unanswered += publications
             return []
         for one, answer in zip(publications, published, strict=True):
             self._note(one, answer)
@@ -147,37 +201,58 @@ class World:
         store = self.node.store
         try:
             done = await store.messages.cancel(PROJECT, ids, now=self.clock.now())
+            asked = [id for id, is_done in zip(ids, done, strict=True) if is_done]
+            found = await store.messages.get(PROJECT, asked)
         except StoreUnavailable:
             return
-        asked = [id for id, is_done in zip(ids, done, strict=True) if is_done]
-        for message in await store.messages.get(PROJECT, asked):
+        for message in found:
             if message.state is State.CANCELED:
                 self.answers.canceled.append(Canceled(message.id, len(self.destinations.sends)))
 
     async def settle_down(self) -> None:
         """Return when no message has anything ahead of it."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while await self._is_busy():  # noqa: ASYNC110  # a poll in virtual time costs nothing
+            while self._is_busy():  # noqa: ASYNC110  # a poll in virtual time costs nothing
                 await asyncio.sleep(1)
 
-    async def _is_busy(self) -> bool:
+    def _is_busy(self) -> bool:
         if self.destinations.open.total():
             return True
-        alive = await self.node.store.messages.matching(PROJECT, Filter(), oldest=1)
-        return bool(alive)
+        # Not by a filter: those that are ACTIVE with a cancel asked for are for nobody to cancel.
+        connection = self.node.store.messages._database._transaction.connection
+        return bool(select(connection, UNENDED))
+
+    async def publish_impatiently(self, *asked: NewMessage | Publication, seconds: float) -> None:
+        """Go away after a while, whether there is an answer or not."""
+        publishing = start(self.publish(*asked))
+        await asyncio.sleep(seconds)
+        publishing.cancel()
+        await asyncio.wait([publishing])
+
+    async def break_store(self, *, seconds: float) -> None:
+        """Let no commit succeed for a while."""
+        assert isinstance(self.node.store, SlowStore)
+        database = self.node.store.database
+        database.is_broken = True
+        await asyncio.sleep(seconds)
+        database.is_broken = False
 
     def _note(self, asked: Publication, answer: Published) -> None:
-        key = asked.deduplication
-        if key is not None:
-            now = self.clock.now()
-            known = self.answers.first.get(key.key)
-            assert answer.duplicate == (known is not None and now < known[1])
-            if answer.duplicate:
-                assert known is not None
-                assert answer.messages == known[0].messages
-                self.answers.duplicates += 1
-                return
-            self.answers.first[key.key] = answer, UnixMs(now + key.window_ms)
+        if asked.deduplication is not None and self._is_duplicate(asked.deduplication, answer):
+            return
         for (id, _), new in zip(answer.messages, asked.messages, strict=True):
             assert id not in self.answers.accepted
             self.answers.accepted[id] = new
+
+    def _is_duplicate(self, asked: Deduplication, answer: Published) -> bool:
+        """Hold what is said of a key against what is known; with a slow writer that is little."""
+        if self._is_slow:
+            return answer.duplicate
+        now, known = self.clock.now(), self.answers.first.get(asked.key)
+        assert answer.duplicate == (known is not None and now < known[1])
+        if known is None or not answer.duplicate:
+            self.answers.first[asked.key] = answer, UnixMs(now + asked.window_ms)
+        else:
+            assert answer.messages == known[0].messages
+            self.answers.duplicates += 1
+        return answer.duplicate
