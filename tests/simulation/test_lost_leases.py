@@ -13,9 +13,9 @@ from tests.support.workloads import live
 from tests.support.worlds import World
 
 
-async def simulate(path: Path, seed: int) -> None:
+async def simulate(path: Path, seed: int, *, is_slow: bool) -> None:
     rng = random.Random(seed)
-    world = World(str(path), seed)
+    world = World(str(path), seed, is_slow=is_slow)
     await world.node.start()
     living = start(live(world, actions=30, kills=0))
     for _ in range(rng.randint(1, 3)):
@@ -27,6 +27,7 @@ async def simulate(path: Path, seed: int) -> None:
     await world.node.stop()
 
 
+@pytest.mark.parametrize("is_slow", [False, True], ids=["inline", "slow"])
 @pytest.mark.parametrize("seed", range(8))
-def test_an_attempt_under_a_lost_lease_does_not_count(seed: int, disk: Path) -> None:
-    run(simulate(disk / "relaypost.db", seed))
+def test_an_attempt_under_a_lost_lease_does_not_count(seed: int, is_slow: bool, disk: Path) -> None:
+    run(simulate(disk / "relaypost.db", seed, is_slow=is_slow))

@@ -44,6 +44,9 @@ class HeldDatabase(Database):
             holding.close()
 
 
+FULL = "database or disk is full"
+
+
 class VirtualDatabase(Database):
     """Group commit on the loop itself: the writer takes its time, and may be killed.
 
@@ -56,7 +59,10 @@ class VirtualDatabase(Database):
         super().__init__(connection, path=None, capacity=capacity, inline=False)
         self.connection = connection
         self.is_broken = False
-        """Whether every commit fails, as on a full disk."""
+        """Whether no transaction begins."""
+        self.is_full = False
+        """Whether every commit fails that has something to write."""
+        connection.set_commit_hook(self._check_room)
         self.has_committed = asyncio.Event()
         """Set with each commit; who waits for the next one clears it."""
         self.has_answered = asyncio.Event()
@@ -107,8 +113,13 @@ class VirtualDatabase(Database):
 
     def _begin(self) -> None:
         if self.is_broken:
-            raise apsw.FullError("database or disk is full")
+            raise apsw.FullError(FULL)
         super()._begin()
+
+    def _check_room(self) -> bool:
+        if self.is_full:
+            raise apsw.FullError(FULL)
+        return False
 
     def _answer(self, batch: list[Unit[Any]]) -> None:
         if self._is_killed:

@@ -233,9 +233,10 @@ class World:
         """Let no commit succeed for a while."""
         assert isinstance(self.node.store, SlowStore)
         database = self.node.store.database
-        database.is_broken = True
+        database.is_broken = self.rng.random() < 0.5
+        database.is_full = not database.is_broken
         await asyncio.sleep(seconds)
-        database.is_broken = False
+        database.is_broken = database.is_full = False
 
     def _note(self, asked: Publication, answer: Published) -> None:
         if asked.deduplication is not None and self._is_duplicate(asked.deduplication, answer):
