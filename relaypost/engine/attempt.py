@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from relaypost.domain.expressions import delay_ms
 from relaypost.domain.lifecycle import Settlement, last_response, settle, settle_canceled
 from relaypost.domain.messages import Message, State
 from relaypost.domain.outcomes import (
@@ -83,6 +84,8 @@ class Attempts:
         hints = self._hints(outcome)
         now = self._clock.now()
         transition = settle(message, outcome, hints, now=now)
+        if transition.state is State.WAITING and hints.retry_after_ms is None:
+            _note_fault(message)
         dead_letter_id = self._dead_letter_id(now) if transition.state is State.FAILED else None
         return Settlement(
             message=message,
@@ -116,6 +119,13 @@ class Attempts:
     def _dead_letter_id(self, now: UnixMs) -> DeadLetterId:
         self._last_dead_letter = next_sequence(self._last_dead_letter, now)
         return DeadLetterId(self._last_dead_letter)
+
+
+def _note_fault(message: Message) -> None:
+    """Say when the message's own expression gives no number for this pause (section 2.8)."""
+    expression = message.envelope.retry_delay
+    if expression is not None and delay_ms(expression, message.retried) is None:
+        log.warning("a retry delay is no number: the default is used", extra=ids_of(message))
 
 
 def describe(settlement: Settlement, *, took_ms: int) -> dict[str, object]:

@@ -47,6 +47,30 @@ async def test_one_more_file_of_authorities(
         assert (await sender.send(attempt_request(server.url()))).is_success
 
 
+def test_the_system_stays_trusted_beside_it(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL itself takes the variable for a replacement."""
+    path, system = str(tmp_path / "ca.pem"), str(tmp_path / "system.pem")
+    authority.cert_pem.write_to_path(path)
+    trustme.CA().cert_pem.write_to_path(system)
+    paths = ssl.get_default_verify_paths()._replace(openssl_cafile=system)
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    monkeypatch.setenv("SSL_CERT_FILE", path)
+
+    trusted = client_context(ca_file=path).get_ca_certs(binary_form=True)
+
+    for file in (path, system):
+        (certificate,) = _certificates(file)
+        assert certificate in trusted
+
+
+def _certificates(file: str) -> list[bytes]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cafile=file)
+    return context.get_ca_certs(binary_form=True)
+
+
 @pytest.mark.parametrize("body", [b"x" * 1_000, b"x" * 5_000_000])
 async def test_bodies_over_tls(
     make_sender: MakeSender, authority: trustme.CA, trusting_context: ssl.SSLContext, body: bytes

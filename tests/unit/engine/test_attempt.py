@@ -94,6 +94,15 @@ async def test_hints_are_read_from_the_answer() -> None:
     assert settlement.transition.due_at == NOW + 7_000
 
 
+@pytest.mark.parametrize(("retry_delay", "is_noted"), [("sqrt(-1)", True), ("1000", False)])
+async def test_an_expression_without_a_number_is_noted(
+    retry_delay: str, is_noted: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    settlement = await attempts(answering(BUSY)).make(message(retry_delay=retry_delay))
+    assert settlement.transition.due_at == NOW + (12_182 if is_noted else 1_000)
+    assert ("the default is used" in caplog.text) is is_noted
+
+
 async def test_a_failure_for_good_has_a_dead_letter_that_its_callback_names() -> None:
     one = message(max_retries=0, callback=callback(), failure_callback=callback())
     clock = FakeClock()
