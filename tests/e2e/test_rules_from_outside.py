@@ -136,3 +136,14 @@ async def test_publishing_goes_on_while_every_slot_is_taken(sink: Sink) -> None:
         assert len(await sink.wait_for(2, "/held")) == 2
         release.set()
         await sink.wait_for(12, "/held")
+
+
+@pytest.mark.conformance("P-34")
+async def test_a_bad_step_of_a_run_is_no_400(dev: RelaypostProcess, sink: Sink) -> None:
+    """An SDK of workflows takes a 400 for the end of its run."""
+    step = (("Upstash-Workflow-RunId", "wfr_1"), ("Upstash-Workflow-Init", "false"))
+    target = f"/v2/publish/{sink.url_of('/step')}"
+
+    reply = await ask(dev.port, "POST", target, *step, ("Upstash-Delay", "5 s"), body=b"")
+    assert reply.status == 412
+    assert reply.error == 'invalid Upstash-Delay: "5 s" is not a valid duration'
