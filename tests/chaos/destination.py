@@ -25,7 +25,7 @@ class Arrival:
     message_id: str
     retried: int
     body: bytes
-    at: float
+    at_ms: int
     boot: int
 
 
@@ -80,7 +80,7 @@ class Destination:
             message_id=ids[0],
             retried=int(headers["upstash-retried"]),
             body=await reader.readexactly(int(headers.get("content-length", "0"))),
-            at=time.time(),
+            at_ms=time.time_ns() // 1_000_000,
             boot=self.boot,
         )
         self.arrivals.append(arrival)

@@ -24,7 +24,8 @@ class Ledger:
     sent: int = 0
     acknowledged: dict[str, str] = field(default_factory=dict)
     """The message id of each path that was accepted."""
-    not_before: dict[str, float] = field(default_factory=dict)
+    not_before_ms: dict[str, int] = field(default_factory=dict)
+    """Unix milliseconds: a server counts a delay from the millisecond of the acceptance."""
     batches: list[list[str]] = field(default_factory=list)
     """Paths of each batch that was sent, accepted or not."""
     asked_to_cancel: set[str] = field(default_factory=set)
@@ -100,7 +101,7 @@ class Publisher:
 
     async def _delayed(self, wire: Wire, key: str) -> None:
         path, delay_ms = f"/delayed/{key}", self._rng.randrange(100, 1_500)
-        self._ledger.not_before[path] = time.time() + delay_ms / 1000
+        self._ledger.not_before_ms[path] = time.time_ns() // 1_000_000 + delay_ms
         await self._publish(wire, path, ("Upstash-Delay", f"{delay_ms}ms"))
 
     async def _flaky(self, wire: Wire, key: str) -> None:

@@ -75,9 +75,9 @@ async def publish_and_kill(
 
 
 def check_arrivals(witness: Destination, ledger: Ledger) -> None:
-    for path, not_before in ledger.not_before.items():
+    for path, not_before_ms in ledger.not_before_ms.items():
         for arrival in witness.by_path[path]:
-            assert arrival.at >= not_before, f"{path} came early"
+            assert arrival.at_ms >= not_before_ms, f"{path} came early"
     for path in ledger.canceled:
         assert not witness.by_path[path], f"{path} was canceled and came"
     for path, ids in ledger.deduplicated.items():
