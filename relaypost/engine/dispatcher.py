@@ -95,7 +95,7 @@ class Dispatcher:
             if self._lease is not None and self._slots.free and self._is_behind():
                 await self._claim(self._lease)
             else:
-                await self._wait()
+                await self._wait(self._seconds_to_next())
 
     def _go_on(self) -> None:
         """Slots are free again: have the next claim made if something waits for one."""
@@ -119,15 +119,23 @@ class Dispatcher:
         self._behind = claimed.more
         self.start(claim, claimed.messages, next_due_at=claimed.next_due_at)
 
-    async def _wait(self) -> None:
+    async def _wait(self, seconds: float | None) -> None:
         """Sleep until something falls due, or, when something is, there may be a slot for it."""
         try:
-            async with asyncio.timeout(self._seconds_to_next()):
+            async with asyncio.timeout(seconds):
                 await self._wake.wait()
         except TimeoutError:
             return
 
     def _seconds_to_next(self) -> float | None:
-        if self._next_due_at is None or self._is_behind():
+        """How long to sleep at most; without an answer, until whoever has something new calls.
+
+        The clock goes on between two looks at it: what was not due a moment ago, when a claim was
+        decided against, may be due now.
+        """
+        if self._next_due_at is None:
             return None
-        return min(MAX_SLEEP_SECONDS, max(0, self._next_due_at - self._clock.now()) / 1000)
+        left_ms = self._next_due_at - self._clock.now()
+        if left_ms > 0:
+            return min(MAX_SLEEP_SECONDS, left_ms / 1000)
+        return 0 if self._lease is not None and self._slots.free else None

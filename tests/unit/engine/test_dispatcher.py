@@ -1,9 +1,14 @@
 """When messages are claimed: what is due, as soon as there is a slot, and never before."""
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from relaypost.domain.gates import Capacity
-from relaypost.domain.types import UnixMs
+from relaypost.domain.types import LeaseId, UnixMs
+from relaypost.engine.dispatcher import Dispatcher
+from relaypost.engine.slots import Slots
 from relaypost.service.publications import publish
 from relaypost.store.base import Claim, Claimed
 from tests.support.engines import Running, running_engine
@@ -221,3 +226,47 @@ async def test_without_a_lease_nothing_is_claimed() -> None:
         assert claims == []
         assert running.sender.requests == []
         assert (await running.get(id)).retried == 0
+
+
+class TickingClock:
+    """Goes on by a millisecond whenever it is read, as a real one may."""
+
+    def __init__(self) -> None:
+        self._now = NOW
+
+    def now(self) -> UnixMs:
+        self._now = UnixMs(self._now + 1)
+        return self._now
+
+    def system_now(self) -> UnixMs:
+        return self.now()
+
+
+class NextDue:
+    """A store in which something falls due once, so many milliseconds after the first claim."""
+
+    def __init__(self, in_ms: int) -> None:
+        self._in_ms = in_ms
+        self.claims = 0
+        self.claimed_again = asyncio.Event()
+
+    async def claim(self, claim: Claim, *, now: UnixMs) -> Claimed:
+        self.claims += 1
+        if self.claims > 1:
+            self.claimed_again.set()
+            return Claimed([], more=False, next_due_at=None)
+        return Claimed([], more=False, next_due_at=UnixMs(now + self._in_ms))
+
+
+@pytest.mark.parametrize("in_ms", range(1, 12))
+@in_virtual_time
+async def test_the_clock_may_go_on_between_two_looks_at_it(in_ms: int) -> None:
+    store: Any = NextDue(in_ms)
+    dispatcher = Dispatcher(
+        store, clock=TickingClock(), slots=Slots(1), attempt=lambda _message, _lease: None
+    )
+    dispatcher.hold(LeaseId(1))
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(dispatcher.run())
+        await store.claimed_again.wait()
+        running.cancel()
