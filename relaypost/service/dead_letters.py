@@ -9,6 +9,7 @@ from relaypost.domain.filters import Filter, Page
 from relaypost.domain.messages import Envelope, NewMessage
 from relaypost.domain.types import DeadLetterId, MessageId, ProjectId, Sequence, UnixMs
 from relaypost.service.context import Service
+from relaypost.service.intake import take_in
 from relaypost.store.base import Accepted, Listing
 from relaypost.wire.ids import parse_dead_letter_id
 from relaypost.wire.queries import DeadLetterQuery
@@ -143,22 +144,20 @@ async def _replace(
     """Replace dead letters by messages that start at once where there is room for them."""
     if not ids:
         return Accepted([], [], None)
-    claim = service.intake.offer(len(ids))
-    try:
-        accepted = await service.store.dead_letters.replace(
+    replace, since, now = service.store.dead_letters.replace, _horizon(service), service.clock.now()
+    return await take_in(
+        service.intake,
+        len(ids),
+        lambda claim: replace(
             project,
             ids,
             bring_back=bring_back,
             all_or_none=all_or_none,
-            since=_horizon(service),
+            since=since,
             claim=claim,
-            now=service.clock.now(),
-        )
-    except BaseException:
-        service.intake.start(claim, [], next_due_at=None)
-        raise
-    service.intake.start(claim, accepted.claimed, next_due_at=accepted.next_due_at)
-    return accepted
+            now=now,
+        ),
+    )
 
 
 def _made(accepted: Accepted) -> list[MessageId]:

@@ -1,10 +1,11 @@
 """What the service needs of the engine: slots to start new messages at once."""
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from relaypost.domain.messages import Message
 from relaypost.domain.types import UnixMs
-from relaypost.store.base import Claim
+from relaypost.store.base import Accepted, Claim
 
 
 class Intake(Protocol):
@@ -17,3 +18,20 @@ class Intake(Protocol):
     ) -> None:
         """Attempt what was claimed, give the rest of the slots back, and note what falls due."""
         ...
+
+
+async def take_in(
+    intake: Intake, wanted: int, accept: Callable[[Claim | None], Awaitable[Accepted]]
+) -> Accepted:
+    """Have up to `wanted` new messages accepted, and start at once those for which there is room.
+
+    Whatever becomes of `accept`, the slots that were set aside for it are given back.
+    """
+    claim = intake.offer(wanted)
+    try:
+        accepted = await accept(claim)
+    except BaseException:
+        intake.start(claim, [], next_due_at=None)
+        raise
+    intake.start(claim, accepted.claimed, next_due_at=accepted.next_due_at)
+    return accepted

@@ -4,18 +4,15 @@ from collections.abc import Sequence as Items
 
 from relaypost.domain.messages import Publication, Published
 from relaypost.service.context import Service
+from relaypost.service.intake import take_in
 
 
 async def publish(service: Service, publications: Items[Publication]) -> list[Published]:
     """Accept all or none; durable when it returns."""
-    wanted = sum(len(publication.messages) for publication in publications)
-    claim = service.intake.offer(wanted)
-    try:
-        accepted = await service.store.messages.add(
-            publications, claim=claim, now=service.clock.now()
-        )
-    except BaseException:
-        service.intake.start(claim, [], next_due_at=None)
-        raise
-    service.intake.start(claim, accepted.claimed, next_due_at=accepted.next_due_at)
+    add, now = service.store.messages.add, service.clock.now()
+    accepted = await take_in(
+        service.intake,
+        sum(len(publication.messages) for publication in publications),
+        lambda claim: add(publications, claim=claim, now=now),
+    )
     return accepted.published
