@@ -12,3 +12,10 @@ class Limits:
     max_retries: int = 100
     max_timeout_ms: int = 7_200_000
     dedup_window_ms: int = 600_000
+    max_queues: int = 100
+    max_parallelism: int = 100
+    """Of one queue."""
+    max_url_groups: int = 100
+    max_endpoints: int = 100
+    """Of one URL group."""
+    max_schedules: int = 1000

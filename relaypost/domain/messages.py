@@ -3,6 +3,7 @@
 import enum
 from dataclasses import dataclass
 
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.sequences import time_of
 from relaypost.domain.types import Headers, MessageId, ProjectId, UnixMs
 
@@ -43,6 +44,7 @@ class Callback:
     delay_ms: int = 0
     labels: tuple[str, ...] | None = None
     redaction: Redaction | None = None
+    flow_control: FlowControl | None = None
     failure_callback: "Callback | None" = None
 
 
@@ -68,6 +70,8 @@ class Envelope:
     topic_name: str | None = None
     endpoint_name: str | None = None
     schedule_id: str | None = None
+    queue_name: str | None = None
+    flow_control: FlowControl | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

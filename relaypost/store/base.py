@@ -18,10 +18,12 @@ from typing import Generic, Protocol, TypeVar
 
 from relaypost.domain.dead_letters import DeadLetter
 from relaypost.domain.filters import Filter, Page
+from relaypost.domain.flow_control import KeyStatus, Pace
 from relaypost.domain.lifecycle import Settlement
 from relaypost.domain.logs import LogEntry
 from relaypost.domain.messages import Envelope, Message, NewMessage, Publication, Published
 from relaypost.domain.projects import Project, SigningKeys, Token
+from relaypost.domain.queues import Queue
 from relaypost.domain.retention import Horizon
 from relaypost.domain.types import (
     DeadLetterId,
@@ -78,6 +80,15 @@ class Rescued:
     """How many messages were given back, or ended."""
     next_due_at: UnixMs | None
     """The earliest due time of those that wait now, and of parked messages that were let go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What came of a change that may open gates."""
+
+    applied: bool
+    next_due_at: UnixMs | None
+    """When messages that it let go, or that fall due, are to be claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +211,76 @@ class DeadLetters(Protocol):
         `published` has an element for each id, without messages for one that is not there; with
         `all_or_none`, one that is not there leaves all others as they are. `bring_back` is pure.
         """
+        ...
+
+
+class Queues(Protocol):
+    """Queues by name; one that is deleted is not there any more, whatever is left to cancel."""
+
+    async def all(self, project: ProjectId) -> list[Queue]:
+        """By name."""
+        ...
+
+    async def get(self, project: ProjectId, name: str) -> Queue | None: ...
+
+    async def put(
+        self,
+        project: ProjectId,
+        name: str,
+        *,
+        parallelism: int | None,
+        is_paused: bool | None,
+        max_queues: int,
+        now: UnixMs,
+    ) -> Changed:
+        """Create or update. `None` leaves a value as it is, or gives a new queue its default.
+
+        Nothing is applied when it would be one queue more than `max_queues`, unless that is 0.
+        """
+        ...
+
+    async def set_paused(
+        self, project: ProjectId, name: str, is_paused: bool, *, now: UnixMs
+    ) -> Changed:
+        """After a pause no attempt starts. Nothing is applied when there is no such queue."""
+        ...
+
+    async def delete(self, project: ProjectId, name: str) -> bool:
+        """Forget a queue; from now on nothing of it starts. `cancel_deleted` ends its messages."""
+        ...
+
+    async def cancel_deleted(self, limit: int, *, now: UnixMs) -> Changed:
+        """Cancel about `limit` messages of deleted queues; applied while there may be more."""
+        ...
+
+
+class FlowControlKeys(Protocol):
+    async def select(
+        self, project: ProjectId, *, containing: str, limit: int, now: UnixMs
+    ) -> list[KeyStatus]:
+        """Keys that contain a text, in any letter case, by key."""
+        ...
+
+    async def get(self, project: ProjectId, key: str, *, now: UnixMs) -> KeyStatus | None: ...
+
+    async def keyless(self, project: ProjectId) -> KeyStatus:
+        """What messages without a key there are, ready or with an open attempt, as key `$`."""
+        ...
+
+    async def open_attempts(self, project: ProjectId) -> int:
+        """How many attempts of the project are open, with and without a key."""
+        ...
+
+    async def steer(
+        self,
+        project: ProjectId,
+        key: str,
+        change: Callable[[Pace], Pace],
+        *,
+        creates: bool,
+        now: UnixMs,
+    ) -> Changed:
+        """Change the pace of a key by a pure function; with `creates`, of one not yet known too."""
         ...
 
 

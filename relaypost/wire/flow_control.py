@@ -1,9 +1,9 @@
 """Flow control of a message as its headers say it (section 2.11)."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from relaypost.domain.errors import Invalid, QuotaExceeded
+from relaypost.domain.flow_control import KEYLESS, FlowControl
 from relaypost.wire.durations import parse_duration_ms, parse_integer
 from relaypost.wire.headers import encode_value, shown_text
 
@@ -12,16 +12,7 @@ MAX_PERIOD_MS: Final = 7 * 86_400_000
 MAX_COUNT: Final = 2**31 - 1
 """What a limit can be at most; above it stands for a number no store holds."""
 
-RESERVED_KEY: Final = "$"
 ITEMS: Final = frozenset({"parallelism", "rate", "period"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowControl:
-    key: str
-    parallelism: int | None = None
-    rate: int | None = None
-    period_s: int = 1
 
 
 def read_flow_control(prefix: str, key: str | None, value: str | None) -> FlowControl | None:
@@ -50,8 +41,8 @@ def _read_key(prefix: str, text: str) -> str:
         raise Invalid(f"invalid {prefix}Flow-Control-Key: longer than {MAX_KEY_BYTES} bytes")
     if not key.isprintable() and any(ord(char) < 32 or ord(char) == 127 for char in key):
         raise Invalid(f"invalid {prefix}Flow-Control-Key: control characters are not allowed")
-    if key == RESERVED_KEY:
-        raise Invalid(f'invalid {prefix}Flow-Control-Key: "{RESERVED_KEY}" is reserved')
+    if key == KEYLESS:
+        raise Invalid(f'invalid {prefix}Flow-Control-Key: "{KEYLESS}" is reserved')
     return key
 
 

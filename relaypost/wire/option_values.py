@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from relaypost.domain.errors import Invalid, QuotaExceeded
 from relaypost.domain.expressions import ExpressionError
 from relaypost.domain.expressions import parse as parse_expression
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Redaction
 from relaypost.domain.types import UnixMs
@@ -16,7 +17,7 @@ from relaypost.wire.durations import (
     parse_integer,
     parse_not_before,
 )
-from relaypost.wire.flow_control import FlowControl, read_flow_control
+from relaypost.wire.flow_control import read_flow_control
 from relaypost.wire.headers import encode_value, shown_text
 from relaypost.wire.redactions import read_redaction
 

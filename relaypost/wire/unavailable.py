@@ -6,7 +6,7 @@ Each function goes when its feature comes.
 from collections.abc import Mapping
 
 from relaypost.domain.errors import Invalid, NotFound
-from relaypost.wire.flow_control import FlowControl
+from relaypost.domain.flow_control import FlowControl
 
 
 def refuse_flow_control(flow_control: FlowControl | None, prefix: str) -> None:

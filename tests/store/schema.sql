@@ -16,7 +16,7 @@ CREATE TABLE deduplications (
     PRIMARY KEY (project_id, key)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE envelopes (
+CREATE TABLE "envelopes" (
     id INTEGER PRIMARY KEY,
     not_before INTEGER NOT NULL,
     url TEXT NOT NULL,
@@ -24,9 +24,27 @@ CREATE TABLE envelopes (
     labels TEXT,
     topic_name TEXT,
     schedule_id TEXT,
+    queue_name TEXT,
+    flow_control_key TEXT,
     rest BLOB NOT NULL,
     body BLOB NOT NULL
 ) STRICT;
+
+CREATE TABLE flow_control_keys (
+    project_id INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    gate INTEGER NOT NULL UNIQUE,
+    parallelism INTEGER,
+    rate INTEGER,
+    period_s INTEGER NOT NULL,
+    is_parallelism_pinned INTEGER NOT NULL,
+    is_rate_pinned INTEGER NOT NULL,
+    is_paused INTEGER NOT NULL,
+    window_started_at INTEGER NOT NULL,
+    window_count INTEGER NOT NULL,
+    used_at INTEGER NOT NULL, -- the last acceptance or attempt, exact to some minutes
+    PRIMARY KEY (project_id, key)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE leases (
     id INTEGER PRIMARY KEY AUTOINCREMENT, -- never reused: it fences attempts of a lost lease
@@ -59,7 +77,7 @@ CREATE TABLE messages (
     cancel_requested INTEGER NOT NULL DEFAULT 0,
     ended INTEGER,
     response_status INTEGER,
-    dead_letter_id INTEGER,
+    dead_letter_id INTEGER, key_gate INTEGER, queue_id INTEGER, place_id INTEGER,
     PRIMARY KEY (project_id, id)
 ) STRICT, WITHOUT ROWID;
 
@@ -71,6 +89,17 @@ CREATE TABLE projects (
     keys_rotated_at INTEGER
 ) STRICT;
 
+CREATE TABLE queues (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never reused: messages of a deleted queue take no place in a new one
+    project_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    parallelism INTEGER NOT NULL,
+    is_paused INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    is_deleted INTEGER NOT NULL DEFAULT 0 -- its waiting messages are still being canceled
+) STRICT;
+
 CREATE TABLE tokens (
     digest BLOB PRIMARY KEY,
     project_id INTEGER NOT NULL REFERENCES projects (id),
@@ -78,6 +107,8 @@ CREATE TABLE tokens (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX deduplications_expiry ON deduplications (expires_at);
+
+CREATE INDEX flow_control_keys_used ON flow_control_keys (used_at);
 
 CREATE INDEX log_entries_message ON log_entries (message_id, sequence);
 
@@ -87,5 +118,12 @@ CREATE INDEX messages_due ON messages (due_at, id) WHERE state = 0 AND parked_at
 
 CREATE INDEX messages_ended ON messages (project_id, ended) WHERE ended IS NOT NULL;
 
+CREATE INDEX messages_keyed ON messages (key_gate, state, due_at, queue_id, place_id)
+    WHERE key_gate IS NOT NULL AND state <= 1;
+
 CREATE INDEX messages_parked ON messages (parked_at, due_at, id) WHERE parked_at IS NOT NULL;
+
+CREATE INDEX messages_queued ON messages (queue_id, place_id) WHERE queue_id IS NOT NULL AND state <= 1;
+
+CREATE UNIQUE INDEX queues_name ON queues (project_id, name) WHERE is_deleted = 0;
 

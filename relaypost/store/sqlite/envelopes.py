@@ -6,15 +6,20 @@ from typing import Any
 
 import msgspec
 
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.messages import Callback, Envelope, Message, Redaction, State
 from relaypost.domain.types import Headers, MessageId, UnixMs
 
 INSERT = """
-INSERT INTO envelopes (id, not_before, url, caller_ip, labels, topic_name, schedule_id, rest, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO envelopes (id, not_before, url, caller_ip, labels, topic_name, schedule_id, queue_name,
+                       flow_control_key, rest, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
-COLUMNS = "e.not_before, e.url, e.caller_ip, e.labels, e.topic_name, e.schedule_id, e.rest, e.body"
+COLUMNS = """
+e.not_before, e.url, e.caller_ip, e.labels, e.topic_name, e.schedule_id, e.queue_name,
+e.flow_control_key, e.rest, e.body
+"""
 """For a query that names the table `e`; see `from_row`."""
 
 MESSAGE_COLUMNS = f"m.project_id, m.id, m.state, m.due_at, m.retried, m.cancel_requested, {COLUMNS}"
@@ -22,6 +27,10 @@ MESSAGE_COLUMNS = f"m.project_id, m.id, m.state, m.due_at, m.retried, m.cancel_r
 
 RAW = "\0"
 """Marks a header value whose bytes follow, each as a character: it can't be stored as text."""
+
+
+_Limits = tuple[int | None, int | None, int]
+"""Parallelism, rate and period of a flow-control key."""
 
 
 class _Rest(msgspec.Struct, array_like=True, frozen=True, omit_defaults=True):
@@ -34,6 +43,7 @@ class _Rest(msgspec.Struct, array_like=True, frozen=True, omit_defaults=True):
     failure_callback: Callback | None = None
     redaction: Redaction | None = None
     endpoint_name: str | None = None
+    limits: _Limits | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -89,7 +99,19 @@ def _rest(envelope: Envelope) -> _Rest:
         envelope.failure_callback,
         envelope.redaction,
         envelope.endpoint_name,
+        None if envelope.flow_control is None else _limits(envelope.flow_control),
     )
+
+
+def _limits(flow_control: FlowControl) -> _Limits:
+    return (flow_control.parallelism, flow_control.rate, flow_control.period_s)
+
+
+def _flow_control(key: str | None, limits: _Limits | None) -> FlowControl | None:
+    if key is None or limits is None:
+        return None
+    parallelism, rate, period_s = limits
+    return FlowControl(key=key, parallelism=parallelism, rate=rate, period_s=period_s)
 
 
 def _map_headers(envelope: Envelope, change: Callable[[Headers], Headers]) -> Envelope:
@@ -157,6 +179,8 @@ def to_row(id: MessageId, envelope: Envelope, *, not_before: UnixMs) -> tuple[An
         _join(envelope.labels),
         envelope.topic_name,
         envelope.schedule_id,
+        envelope.queue_name,
+        None if envelope.flow_control is None else envelope.flow_control.key,
         _pack(envelope),
         envelope.body,
     )
@@ -164,7 +188,7 @@ def to_row(id: MessageId, envelope: Envelope, *, not_before: UnixMs) -> tuple[An
 
 def from_row(row: tuple[Any, ...]) -> Envelope:
     """Read the values of `COLUMNS`, from `url` on."""
-    url, caller_ip, labels, topic_name, schedule_id, packed, body = row
+    url, caller_ip, labels, topic_name, schedule_id, queue_name, key, packed, body = row
     rest = _decode(packed)
     return Envelope(
         url=url,
@@ -182,6 +206,8 @@ def from_row(row: tuple[Any, ...]) -> Envelope:
         topic_name=topic_name,
         endpoint_name=rest.endpoint_name,
         schedule_id=schedule_id,
+        queue_name=queue_name,
+        flow_control=_flow_control(key, rest.limits),
     )
 
 

@@ -1,7 +1,8 @@
 import pytest
 
 from relaypost.domain.errors import Invalid, QuotaExceeded
-from relaypost.wire.flow_control import FlowControl, read_flow_control
+from relaypost.domain.flow_control import FlowControl
+from relaypost.wire.flow_control import read_flow_control
 
 MALFORMED = (
     "Upstash-Flow-Control-Value should be either rate=X or parallelism=Y, "
