@@ -16,6 +16,7 @@ from relaypost.api.readiness import Readiness
 from relaypost.api.server import Server, listen
 from relaypost.config import SettingError, Settings
 from relaypost.domain.addresses import AddressPolicy
+from relaypost.domain.errors import Invalid
 from relaypost.domain.gates import Capacity
 from relaypost.domain.limits import Limits
 from relaypost.domain.projects import SigningKeys
@@ -27,14 +28,10 @@ from relaypost.outbound.sender import HttpSender, SenderLimits
 from relaypost.outbound.tls import client_context
 from relaypost.runtime import Ids, SystemClock
 from relaypost.service.context import Service
+from relaypost.service.credentials import Credentials, new_key
 from relaypost.service.directory import Directory
+from relaypost.service.first_projects import ensure_development_projects, ensure_first_project
 from relaypost.service.keys import KeyRing
-from relaypost.service.projects import (
-    Credentials,
-    ensure_development_projects,
-    ensure_first_project,
-    new_key,
-)
 from relaypost.store.sqlite.store import SqliteStore
 from relaypost.wire import tokens
 
@@ -60,7 +57,7 @@ class Application:
         self._development = development
         self._clock = SystemClock()
         self._ids = Ids()
-        self._directory = Directory(development=development)
+        self._directory = Directory(development=development, limits=_limits(settings))
         self._stop = asyncio.Event()
 
     async def run(self, tell: Callable[[Started], None]) -> None:
@@ -120,12 +117,15 @@ class Application:
 
     async def _prepare(self, store: SqliteStore) -> Credentials | None:
         """Make what projects are missing; answers what was made now, without what was given."""
-        made = None
+        made, now = None, self._clock.now()
         if self._development:
-            await ensure_development_projects(store.projects)
+            await ensure_development_projects(store.projects, now=now)
         else:
             given = _given(self._settings)
-            made = await ensure_first_project(store.projects, given, ids=self._ids)
+            try:
+                made = await ensure_first_project(store.projects, given, ids=self._ids, now=now)
+            except Invalid as error:
+                raise SettingError(str(error)) from None
             made = made and _without(made, given)
         await self._directory.load(store.projects)
         return made
@@ -158,6 +158,7 @@ class Application:
             policy=AddressPolicy(settings.allow_networks),
             keys=self._key_ring(),
             limits=_limits(settings),
+            own_limits=self._directory.own_limits,
             retention=_retention(settings),
         )
 
@@ -305,6 +306,8 @@ def _limits(settings: Settings) -> Limits:
         max_retries=settings.max_retries,
         max_timeout_ms=settings.max_timeout,
         dedup_window_ms=settings.dedup_window,
+        max_daily_messages=settings.max_daily_messages,
+        max_requests_per_second=settings.max_requests_per_second,
     )
 
 

@@ -44,9 +44,10 @@ async def publish_batch(service: Service, request: Request) -> Response:
 def _context(service: Service, request: Request) -> PublishContext:
     return PublishContext(
         project_id=request.caller.project_id,
-        limits=service.limits,
+        limits=service.limits_of(request.caller.project_id),
         policy=service.policy,
         now=service.clock.now(),
         caller_ip=request.caller_ip,
         token_in_query=request.caller.token_in_query,
+        bindings=request.caller.bindings,
     )

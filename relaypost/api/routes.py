@@ -19,6 +19,10 @@ class Route:
     is_readable: bool = True
     """Whether a read-only token may GET it."""
     takes_batch: bool = False
+    publishes: bool = False
+    """It takes messages in: open for publish-only tokens, and without a limit of bursts."""
+    is_polled: bool = False
+    """SDKs ask for it before every call in development, where it so has no limit of bursts."""
 
     def handler(self, method: str) -> Handler | None:
         return self.methods.get("GET" if method == "HEAD" else method)
@@ -36,16 +40,16 @@ class Match(NamedTuple):
 
 
 RAW = (
-    (b"/v2/publish/", Route({"POST": publish.publish_one})),
-    (b"/v2/enqueue/", Route({"POST": publish.enqueue_one})),
+    (b"/v2/publish/", Route({"POST": publish.publish_one}, publishes=True)),
+    (b"/v2/enqueue/", Route({"POST": publish.enqueue_one}, publishes=True)),
 )
 """Routes that take the rest of the raw path: it holds a whole URL."""
 
 COLLECTIONS = {
-    b"/v2/batch": Route({"POST": publish.publish_batch}, takes_batch=True),
+    b"/v2/batch": Route({"POST": publish.publish_batch}, takes_batch=True, publishes=True),
     b"/v2/events": Route({"GET": logs.list_events}),
     b"/v2/logs": Route({"GET": logs.list_logs}),
-    b"/v2/keys": Route({"GET": keys.get_keys}, is_readable=False),
+    b"/v2/keys": Route({"GET": keys.get_keys}, is_readable=False, is_polled=True),
     b"/v2/keys/rotate": Route({"POST": keys.rotate_keys}),
     b"/v2/rotate": Route({"POST": keys.rotate_keys}),
 }

@@ -44,6 +44,8 @@ class Settings:
     max_retries: int
     max_timeout: int
     dedup_window: int
+    max_daily_messages: int
+    max_requests_per_second: int
     log_retention: int
     dlq_retention: int
     message_retention: int

@@ -1,4 +1,4 @@
-"""Enforces retention, a small batch at a time."""
+"""Enforces retention, and ends removals that were cut off, a small batch at a time."""
 
 from relaypost.domain.retention import RetentionPeriods
 from relaypost.domain.types import UnixMs
@@ -19,4 +19,5 @@ class Pruner:
     async def tick(self) -> UnixMs:
         now = self._clock.now()
         pruned = await self._upkeep.prune(BATCH, horizon=self._periods.horizon(now))
+        pruned += await self._upkeep.forget_removed(BATCH)
         return UnixMs(now + (NEXT_BATCH_MS if pruned >= BATCH else INTERVAL_MS))

@@ -1,14 +1,20 @@
 """What the functions of the service share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.limits import Limits
 from relaypost.domain.retention import RetentionPeriods
+from relaypost.domain.types import ProjectId
 from relaypost.runtime import Clock
 from relaypost.service.intake import Intake
 from relaypost.service.keys import KeyRing
 from relaypost.store.base import Store
+
+
+def _none(_: ProjectId) -> Limits | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,4 +25,9 @@ class Service:
     policy: AddressPolicy
     keys: KeyRing
     limits: Limits = field(default_factory=Limits)
+    """Of projects that have none of their own."""
+    own_limits: Callable[[ProjectId], Limits | None] = _none
     retention: RetentionPeriods = field(default_factory=RetentionPeriods)
+
+    def limits_of(self, project: ProjectId) -> Limits:
+        return self.own_limits(project) or self.limits

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from collections.abc import Sequence as Items
 
 from relaypost.domain.dead_letters import DeadLetter
-from relaypost.domain.errors import NotFound
+from relaypost.domain.errors import DailyLimitReached, NotFound
 from relaypost.domain.filters import Filter, Page
 from relaypost.domain.messages import Envelope, NewMessage
 from relaypost.domain.types import DeadLetterId, MessageId, ProjectId, Sequence, UnixMs
@@ -141,11 +141,16 @@ async def _replace(
     *,
     all_or_none: bool,
 ) -> Accepted:
-    """Replace dead letters by messages that start at once where there is room for them."""
+    """Replace dead letters by messages that start at once where there is room for them.
+
+    Raises:
+        DailyLimitReached: they would be more than the project may make in a day.
+    """
     if not ids:
         return Accepted([], [], None)
     replace, since, now = service.store.dead_letters.replace, _horizon(service), service.clock.now()
-    return await take_in(
+    daily_limit = service.limits_of(project).max_daily_messages
+    accepted = await take_in(
         service.intake,
         len(ids),
         lambda claim: replace(
@@ -156,8 +161,12 @@ async def _replace(
             since=since,
             claim=claim,
             now=now,
+            daily_limit=daily_limit,
         ),
     )
+    if accepted.exceeded is not None:
+        raise DailyLimitReached(accepted.exceeded)
+    return accepted
 
 
 def _made(accepted: Accepted) -> list[MessageId]:

@@ -11,7 +11,7 @@
 The suite in `tests/store` is the definition of these protocols.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -22,9 +22,11 @@ from relaypost.domain.flow_control import KeyStatus, Pace
 from relaypost.domain.lifecycle import Settlement
 from relaypost.domain.logs import LogEntry
 from relaypost.domain.messages import Envelope, Message, NewMessage, Publication, Published
-from relaypost.domain.projects import Project, SigningKeys, Token
+from relaypost.domain.projects import Project, SigningKeys
 from relaypost.domain.queues import Queue
+from relaypost.domain.rate_limits import RateLimit
 from relaypost.domain.retention import Horizon
+from relaypost.domain.tokens import Token
 from relaypost.domain.types import (
     DeadLetterId,
     LeaseId,
@@ -53,6 +55,8 @@ class Accepted:
     """Those of the new messages that are ACTIVE at once, held by the claim's lease."""
     next_due_at: UnixMs | None
     """The earliest due time of those that are WAITING and not parked."""
+    exceeded: RateLimit | None = None
+    """The daily limit that had no room for them: nothing was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +104,17 @@ class Listing(Generic[T]):
 
 class Messages(Protocol):
     async def add(
-        self, publications: Items[Publication], *, claim: Claim | None, now: UnixMs
+        self,
+        publications: Items[Publication],
+        *,
+        claim: Claim | None,
+        now: UnixMs,
+        daily_limit: int = 0,
     ) -> Accepted:
         """Accept all publications or none; one whose deduplication key is taken makes nothing.
+
+        With a daily limit they are of one project, and none is accepted when their new messages
+        would be more than the project may make in this day of UTC.
 
         With a claim, messages that are due at once and pass all their gates are stored ACTIVE;
         one that meets a closed gate is parked there.
@@ -205,11 +217,13 @@ class DeadLetters(Protocol):
         since: UnixMs,
         claim: Claim | None,
         now: UnixMs,
+        daily_limit: int = 0,
     ) -> Accepted:
         """Turn dead letters into the new messages that `bring_back` makes of their envelopes.
 
         `published` has an element for each id, without messages for one that is not there; with
         `all_or_none`, one that is not there leaves all others as they are. `bring_back` is pure.
+        The daily limit is that of `Messages.add`.
         """
         ...
 
@@ -285,12 +299,29 @@ class FlowControlKeys(Protocol):
 
 
 class Projects(Protocol):
+    """Projects; one that is removed is not there any more, whatever is left to forget."""
+
     async def all(self) -> list[Project]: ...
 
     async def tokens(self) -> list[Token]: ...
 
+    async def limits(self) -> dict[ProjectId, Mapping[str, int]]:
+        """The limits that projects have of their own, by the names of `Limits`."""
+        ...
+
+    async def next_id(self) -> ProjectId:
+        """An id that no project has or had. It is not held: `add` tells whether it was free."""
+        ...
+
     async def add(self, project: Project, tokens: Items[Token]) -> bool:
-        """Make a project with its tokens; `False` when id or name is taken."""
+        """Make a project with its tokens; `False` when id, name or a token is taken."""
+        ...
+
+    async def remove(self, project: ProjectId) -> bool:
+        """From now on it has no tokens, and no attempt of it starts; its name is free.
+
+        `Upkeep.forget_removed` forgets what it owned.
+        """
         ...
 
     async def set_keys(
@@ -299,14 +330,24 @@ class Projects(Protocol):
         """Replace the signing keys if they still are `was`."""
         ...
 
-    async def set_tokens(self, project: ProjectId, tokens: Items[Token]) -> None:
-        """Replace all tokens of the project."""
+    async def set_tokens(
+        self, project: ProjectId, tokens: Items[Token], *, was: Items[Token]
+    ) -> bool:
+        """Replace all tokens of the project if they still are `was`, and none is another's."""
+        ...
+
+    async def set_limit(self, project: ProjectId, name: str, value: int | None) -> bool:
+        """Give a project a limit of its own, or, with `None`, that of the server."""
         ...
 
 
 class Upkeep(Protocol):
     async def prune(self, limit: int, *, horizon: Horizon) -> int:
         """Forget at most about `limit` expired things; answers how many."""
+        ...
+
+    async def forget_removed(self, limit: int) -> int:
+        """Forget about `limit` rows of removed projects; zero when nothing of them is left."""
         ...
 
     async def newest_time(self) -> UnixMs:

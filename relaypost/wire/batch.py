@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from relaypost.domain.errors import BodyTooLarge, Invalid, NotFound, QuotaExceeded
+from relaypost.domain.errors import BodyTooLarge, Forbidden, Invalid, NotFound, QuotaExceeded
 from relaypost.domain.messages import Publication
 from relaypost.wire.destinations import NO_SCHEME
 from relaypost.wire.headers import encode_pairs
@@ -88,7 +88,7 @@ def _read_items(
             error.index = index
             error.in_workflow = any(map(_is_step, items))
             raise
-        except QuotaExceeded as error:
+        except (QuotaExceeded, Forbidden) as error:
             error.index = index
             raise
 

@@ -12,7 +12,9 @@ from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.errors import Invalid, NotFound
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Deduplication, Envelope, NewMessage, Publication
+from relaypost.domain.tokens import NOT_BOUND, Bindings
 from relaypost.domain.types import Headers, ProjectId, UnixMs
+from relaypost.wire.bindings import check_bindings
 from relaypost.wire.callback_options import (
     Callbacks,
     check_callback_quotas,
@@ -68,6 +70,7 @@ class PublishContext:
     caller_ip: str | None = None
     token_in_query: bool = False
     """The request's `Authorization` then is the sender's own, and may be forwarded."""
+    bindings: Bindings = NOT_BOUND
 
 
 class Delivery(NamedTuple):
@@ -105,6 +108,7 @@ def make_publication(
 ) -> Publication:
     """Make what one request, or one item of a batch, asks for: check its sense, then its quotas."""
     limits, texts = context.limits, options.message.texts
+    check_bindings(destination, options, context.bindings)
     if len(body) > limits.max_message_bytes > 0:
         raise exceeded("maxMessageSize", limits.max_message_bytes)
     check_destination(destination, context.policy)

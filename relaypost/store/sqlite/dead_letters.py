@@ -135,11 +135,17 @@ def replace(
     since: UnixMs,
     claim: Claim | None,
     now: UnixMs,
+    daily_limit: int = 0,
 ) -> Accepted:
     arrivals = messages.Arrivals(messages.room_of(transaction, claim))
     low = sequence(since)
-    if all_or_none and not all(transaction.rows(EXISTS, (project, id, low)) for id in ids):
-        return Accepted([Published(messages=())] * len(ids), [], None)
+    if all_or_none or daily_limit:
+        there = sum(bool(transaction.rows(EXISTS, (project, id, low))) for id in ids)
+        if all_or_none and there < len(ids):
+            return Accepted([Published(messages=())] * len(ids), [], None)
+        exceeded = transaction.daily.exceeded(project, there, limit=daily_limit, now=now)
+        if exceeded is not None:
+            return Accepted([], [], None, exceeded)
     published: list[Published] = []
     for id in ids:
         rows = transaction.rows(ENVELOPE, (project, id, low))

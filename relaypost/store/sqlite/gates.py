@@ -30,7 +30,7 @@ SELECT gate FROM gates WHERE gate IS NOT NULL
 """
 """Goes from gate to gate, however many messages are parked at each."""
 
-PROJECTS = "SELECT id FROM projects"
+PROJECTS = "SELECT id, is_removed FROM projects"
 
 MAX_ALLOWANCES = 100_000
 
@@ -47,6 +47,8 @@ class OpenGates:
         self._crowd(0)
         self._allowances: dict[GateId, int] = {}
         self.backlogs: dict[GateId, GateKind] = {}
+        self._removed: set[GateId] = set()
+        """Gates of projects that are being forgotten: nothing passes them."""
 
     def reload(self, connection: apsw.Connection) -> None:
         self._hosts.clear()
@@ -54,9 +56,10 @@ class OpenGates:
         self._crowd(0)
         for project, id, host in select(connection, ACTIVE):
             self._take(id, project_gate(project), host)
-        of_projects = {project_gate(project) for (project,) in select(connection, PROJECTS)}
+        projects = {project_gate(id): removed for id, removed in select(connection, PROJECTS)}
+        self._removed = {gate for gate, removed in projects.items() if removed}
         self.backlogs = {
-            gate: GateKind.PROJECT if gate in of_projects else GateKind.HOST
+            gate: GateKind.PROJECT if gate in projects else GateKind.HOST
             for (gate,) in select(connection, BACKLOGS)
         }
 
@@ -64,12 +67,18 @@ class OpenGates:
         """Take a slot of each gate, or none: then the answer is the closed gate."""
         of_project = project_gate(project)
         open_attempts = self._open
+        if self._removed and of_project in self._removed:
+            return of_project
         if self._capacity.project and open_attempts.get(of_project, 0) >= self._project_limit:
             return of_project
         if open_attempts.get(host, 0) >= self.limit_of(host):
             return host
         self._take(id, of_project, host)
         return None
+
+    def close(self, project: ProjectId) -> None:
+        """Let nothing of a project pass any more."""
+        self._removed.add(project_gate(project))
 
     def leave(
         self, project: ProjectId, id: MessageId, *, reached: bool | None
@@ -103,6 +112,8 @@ class OpenGates:
 
     def room(self, gate: GateId) -> int:
         """How many more attempts a gate with a backlog lets through."""
+        if gate in self._removed:
+            return 0
         is_project = self.backlogs[gate] is GateKind.PROJECT
         limit = self._project_limit if is_project else self.limit_of(gate)
         return max(0, limit - self._open.get(gate, 0))

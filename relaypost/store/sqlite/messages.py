@@ -16,6 +16,7 @@ from relaypost.domain.messages import (
     Published,
     State,
 )
+from relaypost.domain.rate_limits import RateLimit
 from relaypost.domain.sequences import time_of
 from relaypost.domain.types import GateId, MessageId, ProjectId, UnixMs
 from relaypost.domain.urls import host_of
@@ -124,11 +125,37 @@ class Arrivals:
 
 
 def add(
-    transaction: Transaction, publications: Items[Publication], *, claim: Claim | None, now: UnixMs
+    transaction: Transaction,
+    publications: Items[Publication],
+    *,
+    claim: Claim | None,
+    now: UnixMs,
+    daily_limit: int = 0,
 ) -> Accepted:
+    if daily_limit and (exceeded := _exceeded(transaction, publications, daily_limit, now)):
+        return Accepted([], [], None, exceeded)
     arrivals = Arrivals(room_of(transaction, claim))
     published = [_publish(transaction, asked, arrivals, now=now) for asked in publications]
     return Accepted(published, arrivals.claimed, arrivals.next_due_at)
+
+
+def _exceeded(
+    transaction: Transaction, publications: Items[Publication], daily_limit: int, now: UnixMs
+) -> RateLimit | None:
+    """The daily limit if it has no room for what is new of all publications."""
+    wanted, keys = 0, set()
+    for publication in publications:
+        deduplication, asked = publication.deduplication, publication.messages
+        if deduplication is not None and asked:
+            known = deduplication.key in keys
+            if known or _find_duplicate(transaction, asked[0].project_id, deduplication, now):
+                continue
+            keys.add(deduplication.key)
+        wanted += len(asked)
+    projects = {new.project_id for publication in publications for new in publication.messages}
+    for project in projects:
+        return transaction.daily.exceeded(project, wanted, limit=daily_limit, now=now)
+    return None
 
 
 def _publish(
@@ -162,6 +189,7 @@ def insert(
     """Store one message: ACTIVE if it is due, room is left and its gates are open; else WAITING."""
     id = MessageId(transaction.take_sequence(now))
     project, envelope = new.project_id, new.envelope
+    transaction.daily.note(project, now)
     created_at = time_of(id)
     not_before = max(created_at, new.not_before or UnixMs(created_at + new.delay_ms))
     host = host_gate(project, host_of(envelope.url))

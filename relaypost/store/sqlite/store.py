@@ -1,7 +1,7 @@
 """The SQLite store: each noun's protocol, spoken as units of work on one database."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
 
 from relaypost.domain.dead_letters import DeadLetter
@@ -10,9 +10,10 @@ from relaypost.domain.gates import Capacity
 from relaypost.domain.lifecycle import Settlement
 from relaypost.domain.logs import LogEntry
 from relaypost.domain.messages import Envelope, Message, NewMessage, Publication
-from relaypost.domain.projects import Project, SigningKeys, Token
+from relaypost.domain.projects import Project, SigningKeys
 from relaypost.domain.retention import Horizon
 from relaypost.domain.sequences import time_of
+from relaypost.domain.tokens import Token
 from relaypost.domain.types import DeadLetterId, LeaseId, MessageId, ProjectId, UnixMs
 from relaypost.store.base import Accepted, Claim, Claimed, Listing, Rescued, Settled
 from relaypost.store.sqlite import (
@@ -23,6 +24,7 @@ from relaypost.store.sqlite import (
     logs,
     messages,
     projects,
+    removals,
     settlements,
     upkeep,
 )
@@ -36,10 +38,17 @@ class SqliteMessages:
         self._database = database
 
     async def add(
-        self, publications: Items[Publication], *, claim: Claim | None, now: UnixMs
+        self,
+        publications: Items[Publication],
+        *,
+        claim: Claim | None,
+        now: UnixMs,
+        daily_limit: int = 0,
     ) -> Accepted:
         return await self._database.hand_out(
-            lambda transaction: messages.add(transaction, publications, claim=claim, now=now)
+            lambda transaction: messages.add(
+                transaction, publications, claim=claim, now=now, daily_limit=daily_limit
+            )
         )
 
     async def claim(self, claim: Claim, *, now: UnixMs) -> Claimed:
@@ -150,6 +159,7 @@ class SqliteDeadLetters:
         since: UnixMs,
         claim: Claim | None,
         now: UnixMs,
+        daily_limit: int = 0,
     ) -> Accepted:
         return await self._database.hand_out(
             lambda transaction: dead_letters.replace(
@@ -161,6 +171,7 @@ class SqliteDeadLetters:
                 since=since,
                 claim=claim,
                 now=now,
+                daily_limit=daily_limit,
             )
         )
 
@@ -175,10 +186,19 @@ class SqliteProjects:
     async def tokens(self) -> list[Token]:
         return await self._database.read(projects.list_tokens)
 
+    async def limits(self) -> dict[ProjectId, Mapping[str, int]]:
+        return await self._database.read(projects.list_limits)
+
+    async def next_id(self) -> ProjectId:
+        return await self._database.read(projects.next_id)
+
     async def add(self, project: Project, tokens: Items[Token]) -> bool:
         return await self._database.write(
             lambda transaction: projects.add(transaction, project, tokens)
         )
+
+    async def remove(self, project: ProjectId) -> bool:
+        return await self._database.write(lambda transaction: projects.remove(transaction, project))
 
     async def set_keys(
         self, project: ProjectId, keys: SigningKeys, *, was: SigningKeys, now: UnixMs | None
@@ -187,9 +207,16 @@ class SqliteProjects:
             lambda transaction: projects.set_keys(transaction, project, keys, was=was, now=now)
         )
 
-    async def set_tokens(self, project: ProjectId, tokens: Items[Token]) -> None:
-        await self._database.write(
-            lambda transaction: projects.set_tokens(transaction, project, tokens)
+    async def set_tokens(
+        self, project: ProjectId, tokens: Items[Token], *, was: Items[Token]
+    ) -> bool:
+        return await self._database.write(
+            lambda transaction: projects.set_tokens(transaction, project, tokens, was=was)
+        )
+
+    async def set_limit(self, project: ProjectId, name: str, value: int | None) -> bool:
+        return await self._database.write(
+            lambda transaction: projects.set_limit(transaction, project, name, value)
         )
 
 
@@ -201,6 +228,11 @@ class SqliteUpkeep:
     async def prune(self, limit: int, *, horizon: Horizon) -> int:
         return await self._database.write(
             lambda transaction: upkeep.prune(transaction, limit, horizon=horizon)
+        )
+
+    async def forget_removed(self, limit: int) -> int:
+        return await self._database.write(
+            lambda transaction: removals.forget_removed(transaction, limit)
         )
 
     async def newest_time(self) -> UnixMs:

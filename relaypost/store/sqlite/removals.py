@@ -1,0 +1,81 @@
+"""Forgetting what removed projects owned, a bounded number of rows in each transaction.
+
+A removed project has no token, and its gate stays closed until nothing of it is left.
+"""
+
+from relaypost.domain.messages import State
+from relaypost.domain.types import ProjectId
+from relaypost.store.sqlite.database import Transaction
+
+REMOVED = "SELECT id FROM projects WHERE is_removed = 1 ORDER BY id LIMIT 1"
+
+MESSAGES = "SELECT id, state FROM messages WHERE project_id = ? LIMIT ?"
+
+FORGET_MESSAGE = "DELETE FROM messages WHERE project_id = ? AND id = ?"
+
+DEAD_LETTERS = "SELECT id, message_id FROM dead_letters WHERE project_id = ? LIMIT ?"
+
+FORGET_DEAD_LETTER = "DELETE FROM dead_letters WHERE project_id = ? AND id = ?"
+
+FORGET_ENVELOPE = "DELETE FROM envelopes WHERE id = ?"
+
+OTHERS = {
+    "log_entries": "sequence",
+    "deduplications": "key",
+    "queues": "id",
+    "flow_control_keys": "key",
+    "tokens": "digest",
+    "project_limits": "name",
+    "daily_messages": "day",
+}
+"""All other tables with rows of projects, and the column that tells those of one apart."""
+
+FORGET_PROJECT = "DELETE FROM projects WHERE id = ?"
+
+
+def forget_removed(transaction: Transaction, limit: int) -> int:
+    """Messages go first: an attempt that still ends then finds nothing to settle."""
+    for (project,) in transaction.rows(REMOVED):
+        forgotten = _forget_messages(transaction, limit, project)
+        forgotten = forgotten or _forget_dead_letters(transaction, limit, project)
+        forgotten = forgotten or _forget_others(transaction, limit, project)
+        return forgotten or _forget_project(transaction, project)
+    return 0
+
+
+def _forget_messages(transaction: Transaction, limit: int, project: ProjectId) -> int:
+    rows = transaction.rows(MESSAGES, (project, limit))
+    for id, state in rows:
+        if state == State.ACTIVE:
+            # What waits at these gates is the project's own; the rest is let go by a rescue.
+            transaction.gates.leave(project, id, reached=None)
+        transaction.execute(FORGET_ENVELOPE, (id,))
+        transaction.execute(FORGET_MESSAGE, (project, id))
+    return len(rows)
+
+
+def _forget_dead_letters(transaction: Transaction, limit: int, project: ProjectId) -> int:
+    rows = transaction.rows(DEAD_LETTERS, (project, limit))
+    for id, message_id in rows:
+        transaction.execute(FORGET_ENVELOPE, (message_id,))
+        transaction.execute(FORGET_DEAD_LETTER, (project, id))
+    return len(rows)
+
+
+def _forget_others(transaction: Transaction, limit: int, project: ProjectId) -> int:
+    for table, column in OTHERS.items():
+        some = f"SELECT {column} FROM {table} WHERE project_id = ? LIMIT ?"
+        transaction.execute(
+            f"DELETE FROM {table} WHERE project_id = ? AND {column} IN ({some})",
+            (project, project, limit),
+        )
+        if forgotten := transaction.changes():
+            return forgotten
+    return 0
+
+
+def _forget_project(transaction: Transaction, project: ProjectId) -> int:
+    transaction.execute(FORGET_PROJECT, (project,))
+    transaction.complete()
+    transaction.reload()  # nothing of it may be left beside the rows either
+    return 1
