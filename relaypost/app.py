@@ -6,7 +6,7 @@ import logging
 import resource
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
 from relaypost.api.app import Api
@@ -24,9 +24,12 @@ from relaypost.domain.retention import RetentionPeriods
 from relaypost.domain.types import UnixMs
 from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
+from relaypost.operator.paths import socket_path
+from relaypost.operator.server import OperatorSocket
 from relaypost.outbound.sender import HttpSender, SenderLimits
 from relaypost.outbound.tls import client_context
 from relaypost.runtime import Ids, SystemClock
+from relaypost.service.administration import Administration
 from relaypost.service.context import Service
 from relaypost.service.credentials import Credentials, new_key
 from relaypost.service.directory import Directory
@@ -57,7 +60,7 @@ class Application:
         self._development = development
         self._clock = SystemClock()
         self._ids = Ids()
-        self._directory = Directory(development=development, limits=_limits(settings))
+        self._directory = Directory(development=development, limits=limits_of(settings))
         self._stop = asyncio.Event()
 
     async def run(self, tell: Callable[[Started], None]) -> None:
@@ -97,7 +100,7 @@ class Application:
         )
         self._handle_signals(server)
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with self._taking_commands(store, engine), asyncio.TaskGroup() as tasks:
                 tasks.create_task(engine.run(self._stop))
                 tasks.create_task(server.serve(listeners))
                 await server.wait_started()
@@ -149,6 +152,38 @@ class Application:
             ),
         )
 
+    @contextlib.asynccontextmanager
+    async def _taking_commands(self, store: SqliteStore, engine: Engine) -> AsyncIterator[None]:
+        """Answer operators meanwhile; for a database in memory there is no place for the socket."""
+        operator = self._operator()
+        if operator is None:
+            yield
+            return
+        with contextlib.closing(operator):
+            async with asyncio.TaskGroup() as tasks:
+                answering = tasks.create_task(operator.run(self._administration(store, engine)))
+                yield
+                answering.cancel()
+
+    def _operator(self) -> OperatorSocket | None:
+        path = database_path(self._settings.database_url)
+        try:
+            return None if path is None else OperatorSocket(socket_path(path))
+        except OSError as error:
+            log.warning("commands need this server to be stopped: no socket for them: %s", error)
+            return None
+
+    def _administration(self, store: SqliteStore, engine: Engine) -> Administration:
+        return Administration(
+            projects=store.projects,
+            upkeep=store.upkeep,
+            directory=self._directory,
+            keys=self._key_ring(),
+            clock=self._clock,
+            ids=self._ids,
+            abandon=engine.abandon,
+        )
+
     def _api(self, store: SqliteStore, engine: Engine) -> Api:
         settings = self._settings
         service = Service(
@@ -157,7 +192,7 @@ class Application:
             clock=self._clock,
             policy=AddressPolicy(settings.allow_networks),
             keys=self._key_ring(),
-            limits=_limits(settings),
+            limits=limits_of(settings),
             own_limits=self._directory.own_limits,
             retention=_retention(settings),
         )
@@ -195,14 +230,18 @@ class Application:
             loop.add_signal_handler(number, stop)
 
 
+def database_path(url: str) -> str | None:
+    """The file of a database; `None` when it is in memory."""
+    return url.removeprefix("sqlite://").removeprefix("/") or None
+
+
 def open_store(settings: Settings) -> SqliteStore:
-    path = settings.database_url.removeprefix("sqlite://").removeprefix("/")
     capacity = Capacity(
         node=settings.max_open_attempts,
         project=settings.max_global_parallelism,
         host=settings.max_host_attempts,
     )
-    return SqliteStore(path or None, capacity=capacity)
+    return SqliteStore(database_path(settings.database_url), capacity=capacity)
 
 
 def fit_open_files(settings: Settings) -> Settings:
@@ -297,7 +336,8 @@ def _first(group: BaseExceptionGroup) -> BaseException:
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
-def _limits(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> Limits:
+    """The limits of projects that have none of their own."""
     return Limits(
         max_message_bytes=settings.max_message_size,
         max_batch_bytes=settings.max_batch_size,

@@ -79,6 +79,16 @@ def read_settings(
     return settings
 
 
+def read_setting(name: str, flags: Mapping[str, str], environment: Mapping[str, str]) -> Any:
+    """Take one setting, whatever is wrong with the others.
+
+    Raises:
+        SettingError: its value can't be used.
+    """
+    (setting,) = [setting for setting in TABLE if setting.name == name]
+    return _read(setting, flags, environment, None)
+
+
 def _read(
     setting: Setting,
     flags: Mapping[str, str],
