@@ -28,7 +28,7 @@ async def ensure_first_project(
     Answers what was made now and can't be read again, `None` when there is nothing to show.
 
     Raises:
-        Invalid: a token is given for a project that is not there any more.
+        Invalid: a token is given that is another project's, or for one that is not there any more.
     """
     if any(project.id == FIRST for project in await projects.all()):
         await _put_given(projects, FIRST, given, now=now)
@@ -48,25 +48,24 @@ async def ensure_first_project(
 
 async def ensure_development_projects(projects: Projects, *, now: UnixMs) -> None:
     """The four well-known users; a restart restores their tokens and keys (section 7.8)."""
-    known = {project.id: project for project in await projects.all()}
-    for number, user in enumerate(tokens.DEVELOPMENT_USERS, start=1):
-        id = ProjectId(number)
+    known = {project.name: project for project in await projects.all()}
+    for user in tokens.DEVELOPMENT_USERS:
         credentials = Credentials(token=user.token, keys=user.keys)
-        if id in known:
-            await _put_given(projects, id, credentials, now=now)
-            await projects.set_keys(id, user.keys, was=known[id].keys, now=None)
+        if (project := known.get(user.name)) is not None:
+            await _put_given(projects, project.id, credentials, now=now)
+            await projects.set_keys(project.id, user.keys, was=project.keys, now=None)
         else:
-            project = Project(id=id, name=user.name, keys=user.keys, created_at=now)
-            kept = _marked(credentials.kept(id, now=now), credentials)
-            await projects.add(project, kept)
+            id = await projects.next_id()
+            made = Project(id=id, name=user.name, keys=user.keys, created_at=now)
+            await projects.add(made, _marked(credentials.kept(id, now=now), credentials))
 
 
 async def _put_given(projects: Projects, id: ProjectId, given: Credentials, *, now: UnixMs) -> None:
     """Given tokens replace the current ones; one of a kind that is not given stays, as its own."""
     stored = [token for token in await projects.tokens() if token.project_id == id]
     wanted = _with_given(stored, _marked(given.kept(id, now=now), given))
-    if wanted != stored:
-        await projects.set_tokens(id, wanted, was=stored)
+    if wanted != stored and not await projects.set_tokens(id, wanted, was=stored):
+        raise Invalid("a token is given that is one of another project: choose another")
 
 
 def _with_given(stored: list[Token], given: list[Token]) -> list[Token]:

@@ -175,6 +175,30 @@ async def test_the_first_project_does_not_come_back(office: Administration) -> N
     assert await names(office) == ["shop"]
 
 
+async def test_a_given_token_that_is_another_projects(office: Administration) -> None:
+    await start(office)
+    made = await projects.add_project(office, "shop")
+    with pytest.raises(Invalid, match="of another project"):
+        await start(office, token=made.token)
+
+
+async def test_development_changes_no_other_project(office: Administration) -> None:
+    await start(office, token="given")
+    made = await projects.add_project(office, "shop")
+    await ensure_development_projects(office.projects, now=NOW)
+    later = Directory(development=True)
+    await later.load(office.projects)
+    assert [project.name for project in later.all()] == [
+        "default",
+        "shop",
+        *(user.name for user in DEVELOPMENT_USERS),
+    ]
+    assert made.token is not None
+    token = later.authenticate(made.token)
+    assert token is not None
+    assert later.keys_of(token.project_id) == made.keys
+
+
 async def test_development_projects_are_restored(office: Administration) -> None:
     user = DEVELOPMENT_USERS[0]
     await ensure_development_projects(office.projects, now=NOW)
