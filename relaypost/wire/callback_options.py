@@ -101,5 +101,6 @@ def make_callback(
         delay_ms=values.delay_ms or 0,
         labels=values.labels,
         redaction=values.redaction and add_redactions(redaction, values.redaction),
+        flow_control=values.flow_control,
         failure_callback=make_callback(options.failure, redaction, limits),
     )

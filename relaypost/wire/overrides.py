@@ -32,6 +32,7 @@ class Overrides:
     values: OptionValues
     headers: Headers
     callbacks: Callbacks
+    queue: str | None
     delay_ms: int
     not_before: UnixMs | None
     limits: Limits
@@ -62,6 +63,8 @@ class Overrides:
             ),
             labels=values.labels or envelope.labels,
             redaction=redaction,
+            queue_name=self.queue or envelope.queue_name,
+            flow_control=values.flow_control or envelope.flow_control,
         )
 
 
@@ -72,7 +75,8 @@ def read_overrides(headers: Pairs, query: bytes, context: PublishContext) -> Ove
     options = merge(collect(headers), collect(parameters))
     values = read_values(options.message.texts, MESSAGE)
     callbacks = read_callbacks(options, context.policy)
-    refuse_queue(read_queue(options.message.texts, None))
+    queue = read_queue(options.message.texts, None)
+    refuse_queue(queue)
     _refuse_flow_control(options)
     delay_ms, not_before = read_due(options.message.texts, values, context)
     check_quotas(values, context.limits)
@@ -82,6 +86,7 @@ def read_overrides(headers: Pairs, query: bytes, context: PublishContext) -> Ove
         values=values,
         headers=forwarded_lines(options.message.forwarded),
         callbacks=callbacks,
+        queue=queue,
         delay_ms=delay_ms,
         not_before=not_before,
         limits=context.limits,
@@ -124,6 +129,7 @@ def override_callback(
         delay_ms=_given(values.delay_ms, old.delay_ms),
         labels=values.labels or old.labels,
         redaction=own_redaction and add_redactions(redaction, own_redaction),
+        flow_control=values.flow_control or old.flow_control,
         failure_callback=override_callback(old.failure_callback, given.failure, redaction, limits),
     )
 

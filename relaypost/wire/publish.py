@@ -117,7 +117,7 @@ def make_publication(
     check_callback_quotas(delivery.callbacks, limits)
     message = NewMessage(
         project_id=context.project_id,
-        envelope=_envelope(destination, body, delivery=delivery, context=context),
+        envelope=_envelope(destination, body, delivery=delivery, queue=queue, context=context),
         delay_ms=delay_ms,
         not_before=not_before,
     )
@@ -136,7 +136,12 @@ def read_delivery(options: Options, context: PublishContext) -> Delivery:
 
 
 def _envelope(
-    destination: str, body: bytes, *, delivery: Delivery, context: PublishContext
+    destination: str,
+    body: bytes,
+    *,
+    delivery: Delivery,
+    queue: str | None,
+    context: PublishContext,
 ) -> Envelope:
     values, callbacks, headers = delivery
     limits = context.limits
@@ -153,6 +158,8 @@ def _envelope(
         labels=values.labels or (),
         redaction=values.redaction,
         caller_ip=context.caller_ip,
+        queue_name=queue,
+        flow_control=values.flow_control,
     )
 
 

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from relaypost.domain.errors import Invalid, QuotaExceeded
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.messages import Callback, Envelope, NewMessage, Redaction
 from relaypost.domain.types import UnixMs
 from relaypost.wire.overrides import read_overrides
@@ -19,6 +20,7 @@ CALLBACK = Callback(
     retry_delay="1000",
     delay_ms=5_000,
     labels=("c",),
+    flow_control=FlowControl(key="done", parallelism=1),
     failure_callback=Callback(url=BROKEN, timeout_ms=2_000),
 )
 DEAD = Envelope(
@@ -36,6 +38,8 @@ DEAD = Envelope(
     topic_name="grp",
     endpoint_name="first",
     schedule_id="scd_1",
+    queue_name="invoices",
+    flow_control=FlowControl(key="erp", rate=10, period_s=60),
 )
 
 
