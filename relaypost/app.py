@@ -305,6 +305,11 @@ def _limits(settings: Settings) -> Limits:
         max_retries=settings.max_retries,
         max_timeout_ms=settings.max_timeout,
         dedup_window_ms=settings.dedup_window,
+        max_period_ms=settings.max_period,
+        max_global_parallelism=settings.max_global_parallelism,
+        max_listed_keys=settings.max_listed_keys,
+        max_queues=settings.max_queues,
+        max_parallelism=settings.max_parallelism,
     )
 
 

@@ -44,6 +44,10 @@ class Settings:
     max_retries: int
     max_timeout: int
     dedup_window: int
+    max_period: int
+    max_listed_keys: int
+    max_queues: int
+    max_parallelism: int
     log_retention: int
     dlq_retention: int
     message_retention: int

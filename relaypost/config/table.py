@@ -184,6 +184,30 @@ TABLE = (
         help="How long a deduplication id stays taken.",
     ),
     Setting(
+        name="max_period",
+        parse=values.duration_ms,
+        default="7d",
+        help="Longest period of a flow-control key; 0 for no limit.",
+    ),
+    Setting(
+        name="max_listed_keys",
+        parse=values.natural,
+        default="10000",
+        help="Flow-control keys that one answer lists, the first by name; 0 for no limit.",
+    ),
+    Setting(
+        name="max_queues",
+        parse=values.natural,
+        default="100",
+        help="Queues of a project; 0 for no limit.",
+    ),
+    Setting(
+        name="max_parallelism",
+        parse=values.natural,
+        default="100",
+        help="Highest parallelism of a queue; 0 for no limit.",
+    ),
+    Setting(
         name="log_retention",
         parse=values.duration_ms,
         default="7d",

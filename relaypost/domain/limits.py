@@ -12,6 +12,11 @@ class Limits:
     max_retries: int = 100
     max_timeout_ms: int = 7_200_000
     dedup_window_ms: int = 600_000
+    max_period_ms: int = 604_800_000
+    """Of a flow-control key."""
+    max_global_parallelism: int = 1000
+    max_listed_keys: int = 10_000
+    """How many flow-control keys one answer shows."""
     max_queues: int = 100
     max_parallelism: int = 100
     """Of one queue."""

@@ -78,9 +78,14 @@ def _read_group(
 
 def check_callback_quotas(callbacks: Callbacks, limits: Limits) -> None:
     callback, failure = callbacks
-    for options in (callback, callback and callback.failure, failure):
+    groups = (
+        (CALLBACK, callback),
+        (CALLBACK_FAILURE, callback and callback.failure),
+        (FAILURE, failure),
+    )
+    for prefix, options in groups:
         if options is not None:
-            check_quotas(options.values, limits)
+            check_quotas(options.values, limits, prefix=prefix)
             check_delay(options.values.delay_ms or 0, limits)
 
 
