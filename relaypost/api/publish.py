@@ -1,12 +1,11 @@
 """Publish, enqueue and batch."""
 
 from relaypost.api.http import Request, Response
-from relaypost.domain.errors import Invalid
 from relaypost.service.context import Service
 from relaypost.service.publications import publish
 from relaypost.wire.answers import batch_answer, publish_answer
 from relaypost.wire.batch import read_batch
-from relaypost.wire.publish import QUEUE_NAME_RULE, PublishContext, read_publication
+from relaypost.wire.publish import PublishContext, read_publication
 from relaypost.wire.targets import cut_queue
 
 
@@ -29,8 +28,6 @@ async def publish_one(
 async def enqueue_one(service: Service, request: Request, rest: bytes) -> Response:
     """`POST /v2/enqueue/{queueName}/{destination}`."""
     queue, destination = cut_queue(rest)
-    if not queue:
-        raise Invalid(QUEUE_NAME_RULE)
     return await publish_one(service, request, destination, queue)
 
 

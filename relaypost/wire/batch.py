@@ -13,6 +13,7 @@ from relaypost.domain.errors import BodyTooLarge, Invalid, NotFound, QuotaExceed
 from relaypost.domain.messages import Publication
 from relaypost.wire.destinations import NO_SCHEME
 from relaypost.wire.headers import encode_pairs
+from relaypost.wire.json_bodies import decoding_reason
 from relaypost.wire.option_values import exceeded
 from relaypost.wire.options import collect
 from relaypost.wire.publish import PublishContext, holds_step, make_publication
@@ -117,7 +118,7 @@ def _decode(body: bytes) -> Sequence[Item | msgspec.Raw]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         mended = _ESCAPES.sub(_replace_lone_surrogate, body)
         if mended == body:
-            raise Invalid(f"invalid JSON body: {_reason(error)}") from None
+            raise Invalid(f"invalid JSON body: {decoding_reason(error)}") from None
         return _decode(mended)
 
 
@@ -134,14 +135,6 @@ def _decode_any(body: bytes) -> Sequence[Item | msgspec.Raw]:
 
 def _replace_lone_surrogate(escape: re.Match[bytes]) -> bytes:
     return rb"\ufffd" if escape[1] else escape[0]
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return "not valid UTF-8"
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    return str(error).removeprefix("JSON is malformed: ")
 
 
 def _read_fields(item: Item | msgspec.Raw) -> Item | ReadItem:

@@ -40,15 +40,13 @@ from relaypost.wire.options import (
     merge,
     plain_headers,
 )
+from relaypost.wire.queues import QUEUE_NAME_RULE, check_queue_name
 from relaypost.wire.targets import cut_target
 from relaypost.wire.unavailable import refuse_flow_control, refuse_queue, refuse_workflow
 
 DEFAULT_RETRIES: Final = 3
 CRON_ELSEWHERE: Final = (
     "Upstash-Cron is not allowed on this endpoint, use /v2/schedules/{destination}"
-)
-QUEUE_NAME_RULE: Final = (
-    "queue name may only contain alphanumeric characters, hyphens, underscores and periods"
 )
 WORKFLOW_MARKS: Final = (
     b"upstash-workflow-runid",
@@ -179,9 +177,7 @@ def read_due(
 def read_queue(texts: Mapping[str, str], queue: str | None) -> str | None:
     """The queue of the route, or of the item, wins over the header."""
     if queue is not None:
-        if not is_name(queue):
-            raise Invalid(QUEUE_NAME_RULE)
-        return queue
+        return check_queue_name(queue)
     name = texts.get("Queue-Name")
     if name is not None and not is_name(name):
         raise Invalid(f"invalid Upstash-Queue-Name: {QUEUE_NAME_RULE}")

@@ -13,7 +13,8 @@ from relaypost.domain.errors import RelaypostError
 from relaypost.domain.messages import Publication
 from relaypost.wire.batch import read_batch
 from relaypost.wire.destinations import is_name
-from relaypost.wire.publish import QUEUE_NAME_RULE, read_publication
+from relaypost.wire.publish import read_publication
+from relaypost.wire.queues import QUEUE_NAME_RULE
 from relaypost.wire.targets import cut_queue
 from tests.support.publishing import context, pairs
 
