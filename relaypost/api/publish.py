@@ -1,8 +1,8 @@
 """Publish, enqueue and batch."""
 
 from relaypost.api.http import Request, Response
+from relaypost.service import publications
 from relaypost.service.context import Service
-from relaypost.service.publications import publish
 from relaypost.wire.answers import batch_answer, publish_answer
 from relaypost.wire.batch import read_batch
 from relaypost.wire.publish import PublishContext, read_publication
@@ -21,8 +21,8 @@ async def publish_one(
         context=_context(service, request),
         queue=queue,
     )
-    published = await publish(service, (publication,))
-    return Response(*publish_answer(publication, published[0]))
+    published = await publications.publish_one(service, publication)
+    return Response(*publish_answer(publication, published))
 
 
 async def enqueue_one(service: Service, request: Request, rest: bytes) -> Response:
@@ -33,9 +33,9 @@ async def enqueue_one(service: Service, request: Request, rest: bytes) -> Respon
 
 async def publish_batch(service: Service, request: Request) -> Response:
     """`POST /v2/batch`."""
-    publications = read_batch(request.body, _context(service, request))
-    published = await publish(service, publications) if publications else []
-    return Response(*batch_answer(zip(publications, published, strict=True)))
+    asked = read_batch(request.body, _context(service, request))
+    published = await publications.publish(service, asked) if asked else []
+    return Response(*batch_answer(zip(asked, published, strict=True)))
 
 
 def _context(service: Service, request: Request) -> PublishContext:

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from relaypost.api import dead_letters, keys, logs, messages, publish
+from relaypost.api import (
+    dead_letters,
+    flow_control_keys,
+    keys,
+    logs,
+    messages,
+    publish,
+    queues,
+)
 from relaypost.api.http import Response
 
 Handler = Callable[..., Awaitable[Response]]
@@ -25,9 +33,8 @@ class Route:
 
     @property
     def allowed(self) -> str:
-        """The value of the header `Allow`."""
-        head = ["HEAD"] if "GET" in self.methods else []
-        return ", ".join(sorted([*self.methods, *head]))
+        """The value of the header `Allow`; HEAD, which goes wherever GET does, is not listed."""
+        return ", ".join(sorted(self.methods))
 
 
 class Match(NamedTuple):
@@ -43,6 +50,9 @@ RAW = (
 
 COLLECTIONS = {
     b"/v2/batch": Route({"POST": publish.publish_batch}, takes_batch=True),
+    b"/v2/queues": Route({"GET": queues.list_queues, "POST": queues.put_queue}),
+    b"/v2/flowControl": Route({"GET": flow_control_keys.list_keys}),
+    b"/v2/globalParallelism": Route({"GET": flow_control_keys.get_global_parallelism}),
     b"/v2/events": Route({"GET": logs.list_events}),
     b"/v2/logs": Route({"GET": logs.list_logs}),
     b"/v2/keys": Route({"GET": keys.get_keys}, is_readable=False),
@@ -67,8 +77,25 @@ ITEMS = (
         b"/v2/dlq/",
         Route({"GET": dead_letters.get_dead_letter, "DELETE": dead_letters.delete_dead_letter}),
     ),
+    (b"/v2/queues/", Route({"GET": queues.get_queue, "DELETE": queues.delete_queue})),
 )
 """Routes of one element, by the id that follows; the longer prefix first."""
+
+ACTIONS = {
+    b"/v2/queues/": {
+        b"/pause": Route({"POST": queues.pause_queue}),
+        b"/resume": Route({"POST": queues.resume_queue}),
+    },
+}
+"""What can be done to one element: routes by the end of the path, behind the id."""
+
+KEYS = b"/v2/flowControl/"
+KEY = Route({"GET": flow_control_keys.get_key})
+KEY_ACTIONS = {
+    action: Route({"GET": flow_control_keys.get_key, "POST": handler})
+    for action, handler in flow_control_keys.ACTIONS.items()
+}
+"""Flow-control keys take the rest of the raw path, slashes and all; a key may end as an action."""
 
 
 def match(path: bytes) -> Match | None:
@@ -77,12 +104,32 @@ def match(path: bytes) -> Match | None:
         if path.startswith(prefix):
             return Match(route, (path[len(prefix) :],))
     route_or_none = BULK.get(path) or COLLECTIONS.get(path.removesuffix(b"/"))
-    return Match(route_or_none) if route_or_none else _match_item(path)
+    if route_or_none is not None:
+        return Match(route_or_none)
+    if path.startswith(KEYS):
+        rest = path[len(KEYS) :]
+        return Match(KEY_ACTIONS.get(rest.rpartition(b"/")[2], KEY), (rest,))
+    return _match_item(path)
 
 
 def _match_item(path: bytes) -> Match | None:
     for prefix, route in ITEMS:
         if path.startswith(prefix):
-            id = unquote(path[len(prefix) :].decode("latin-1"), errors="replace")
-            return Match(route, (id,)) if id else None
+            return _match_action(path, prefix) or _match_id(route, path[len(prefix) :])
     return None
+
+
+def _match_action(path: bytes, prefix: bytes) -> Match | None:
+    """An id may be empty here: that is a mistake of the caller's, not another route."""
+    for ending, route in ACTIONS.get(prefix, {}).items():
+        if path.endswith(ending) and len(path) >= len(prefix) + len(ending):
+            return Match(route, (_id(path[len(prefix) : -len(ending)]),))
+    return None
+
+
+def _match_id(route: Route, raw: bytes) -> Match | None:
+    return Match(route, (_id(raw),)) if raw else None
+
+
+def _id(raw: bytes) -> str:
+    return unquote(raw.decode("latin-1"), errors="replace")

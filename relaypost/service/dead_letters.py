@@ -12,6 +12,7 @@ from relaypost.service.context import Service
 from relaypost.service.intake import take_in
 from relaypost.store.base import Accepted, Listing
 from relaypost.wire.ids import parse_dead_letter_id
+from relaypost.wire.option_values import exceeded
 from relaypost.wire.queries import DeadLetterQuery
 
 BringBack = Callable[[Envelope], NewMessage]
@@ -141,11 +142,16 @@ async def _replace(
     *,
     all_or_none: bool,
 ) -> Accepted:
-    """Replace dead letters by messages that start at once where there is room for them."""
+    """Replace dead letters by messages that start at once where there is room for them.
+
+    Raises:
+        QuotaExceeded: the queue of one would be one too many; then all stay.
+    """
     if not ids:
         return Accepted([], [], None)
     replace, since, now = service.store.dead_letters.replace, _horizon(service), service.clock.now()
-    return await take_in(
+    most = service.limits.max_queues
+    accepted = await take_in(
         service.intake,
         len(ids),
         lambda claim: replace(
@@ -155,9 +161,13 @@ async def _replace(
             all_or_none=all_or_none,
             since=since,
             claim=claim,
+            max_queues=most,
             now=now,
         ),
     )
+    if accepted.refused is not None:
+        raise exceeded("maxQueues", most)
+    return accepted
 
 
 def _made(accepted: Accepted) -> list[MessageId]:

@@ -23,7 +23,7 @@ from relaypost.wire.options import (
     forwarded_lines,
 )
 from relaypost.wire.redactions import add_redactions
-from relaypost.wire.unavailable import refuse_flow_control, refuse_workflow
+from relaypost.wire.unavailable import refuse_workflow
 
 
 class CallbackOptions(NamedTuple):
@@ -71,7 +71,6 @@ def _read_group(
     checked_url = None if url is None else callback_url(url, prefix, policy)
     values = read_values(group.texts, prefix)
     if url is not None:
-        refuse_flow_control(values.flow_control, prefix)
         refuse_workflow(group.texts, prefix)
     return CallbackOptions(checked_url, values, forwarded_lines(group.forwarded), failure)
 

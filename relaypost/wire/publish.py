@@ -42,7 +42,7 @@ from relaypost.wire.options import (
 )
 from relaypost.wire.queues import QUEUE_NAME_RULE, check_queue_name
 from relaypost.wire.targets import cut_target
-from relaypost.wire.unavailable import refuse_flow_control, refuse_queue, refuse_workflow
+from relaypost.wire.unavailable import refuse_workflow
 
 DEFAULT_RETRIES: Final = 3
 CRON_ELSEWHERE: Final = (
@@ -108,7 +108,7 @@ def make_publication(
     check_destination(destination, context.policy)
     delivery = read_delivery(options, context)
     queue = read_queue(texts, queue)
-    _refuse(texts, delivery.values, queue)
+    _refuse(texts)
     key = _deduplication_key(destination, options, body, queue=queue, method=delivery.values.method)
     delay_ms, not_before = read_due(texts, delivery.values, context)
     check_quotas(delivery.values, limits)
@@ -184,13 +184,11 @@ def read_queue(texts: Mapping[str, str], queue: str | None) -> str | None:
     return name
 
 
-def _refuse(texts: Mapping[str, str], values: OptionValues, queue: str | None) -> None:
+def _refuse(texts: Mapping[str, str]) -> None:
     """Refuse what has another route, and what has none yet."""
     if "Cron" in texts:
         raise Invalid(CRON_ELSEWHERE)
     refuse_workflow(texts, MESSAGE)
-    refuse_queue(queue)
-    refuse_flow_control(values.flow_control, MESSAGE)
 
 
 def _content_type(texts: Mapping[str, str]) -> str | None:

@@ -18,12 +18,9 @@ from tests.support.sinks import Answer, Sink, listening_sink
 PREFIX = "/prefix"
 """Base path of some recorded calls."""
 
-NOT_BUILT = (
-    "/v2/queues", "/v2/topics", "/v2/schedules", "/v2/flowControl", "/v2/globalParallelism",
-    "/v2/workflows", "/llm/",
-)  # fmt: skip
-"""Routes that answer 404 as long as their feature is missing. Queues, groups and flow control in a
-publish are refused as `refusal_of_item` says."""
+NOT_BUILT = ("/v2/topics", "/v2/schedules", "/v2/workflows", "/llm/")
+"""Routes that answer 404 as long as their feature is missing. A group in a publish is refused as
+`refusal_of_item` says."""
 
 ELSEWHERE = ("/v2/elsewhere", "/cfg/", "/other/")
 """Redirections, and other servers, of the recording."""
@@ -33,9 +30,13 @@ NOWHERE = ("msg_x", "9-9")
 
 MESSAGE = {"messageId", "url", "method", "maxRetries", "notBefore", "createdAt"}
 DEAD_LETTER = MESSAGE | {"responseStatus"}
+QUEUE = {"name", "parallelism", "createdAt", "updatedAt", "lag", "paused"}
 ELEMENTS = {
     ("GET", "messages/*"): MESSAGE,
     ("GET", "dlq/*"): DEAD_LETTER,
+    ("GET", "queues/*"): QUEUE,
+    ("GET", "flowControl/*"): {"flowControlKey", "waitListSize", "rateCount", "isPaused"},
+    ("GET", "globalParallelism"): {"parallelismMax", "parallelismCount"},
     ("GET", "keys"): {"current", "next"},
     ("POST", "keys/rotate"): {"current", "next"},
     ("DELETE", "messages"): {"cancelled"},
@@ -47,7 +48,14 @@ LISTS = {
     ("GET", "events"): ("events", {"time", "messageId", "state", "url"}),
     ("POST", "dlq/retry"): ("responses", {"messageId"}),
 }
-UNREAD = ("DELETE", "dlq/*")
+BARE_LISTS = {("GET", "queues"): QUEUE}
+UNREAD = {
+    ("DELETE", "dlq/*"),
+    ("POST", "queues"),
+    ("POST", "queues/*"),
+    ("DELETE", "queues/*"),
+    ("POST", "flowControl/*"),
+}
 
 
 @pytest.fixture
@@ -124,6 +132,10 @@ async def make_referred(request: Recorded, rest: RestApi, sink: Sink) -> dict[st
             ids[id] = (await rest.fail(sink.script("/fail", Answer(500))))["dlqId"]
     if "cursor=1-5" in text:
         ids["cursor=1-5"] = "cursor=1790000000000-5"
+    if "/v2/queues/q1" in request.path:
+        await rest.http.post("/v2/queues", json={"queueName": "q1"})
+    if request.path.startswith("/v2/flowControl/") and request.method == "GET":
+        await rest.http.post(f"{request.path}/pin", params={"parallelism": 3})
     return ids
 
 
@@ -154,30 +166,30 @@ def expected_status(request: Recorded) -> int:
         return HTTPStatus.NOT_FOUND
     if (request.method, path) == ("DELETE", "/v2/messages/"):
         return HTTPStatus.NOT_FOUND
+    if path.startswith("/v2/queues/a%20b/c") or request.target.endswith("/pin"):
+        return HTTPStatus.BAD_REQUEST  # a bad name; nothing to pin
     refusals = (refusal_of_item(*item) for item in items_of(request, path))
     return next((status for status in refusals if status), HTTPStatus.OK)
 
 
-def items_of(request: Recorded, path: str) -> Iterable[tuple[str, dict[str, str], bool]]:
-    """Destination, options by lower-case name and whether there is a queue, of each message."""
+def items_of(request: Recorded, path: str) -> Iterable[tuple[str, dict[str, str]]]:
+    """Destination, and options by lower-case name, of each message."""
     if path == "/v2/batch":
         for item in json.loads(request.body):
-            yield item["destination"], _lower(item["headers"].items()), bool(item.get("queue"))
+            yield item["destination"], _lower(item["headers"].items())
     elif is_publish(request):
         is_enqueue = path.startswith("/v2/enqueue/")
-        destination = path.split("/", 4 if is_enqueue else 3)[-1]
-        yield destination, _lower(request.headers), is_enqueue
+        yield path.split("/", 4 if is_enqueue else 3)[-1], _lower(request.headers)
 
 
-def refusal_of_item(destination: str, options: dict[str, str], is_queued: bool) -> int | None:
+def refusal_of_item(destination: str, options: dict[str, str]) -> int | None:
     if destination == "api/llm":
         return HTTPStatus.BAD_REQUEST  # not configured (section 7.4)
     if not destination.lower().startswith(("http://", "https://")):
         return HTTPStatus.NOT_FOUND  # no such URL group
-    has_bad_value = options.get("upstash-delay") in ("-1s", "NaNs")
-    if has_bad_value or is_queued or "upstash-flow-control-key" in options:
-        return HTTPStatus.BAD_REQUEST
-    return None
+    has_bad_delay = options.get("upstash-delay") in ("-1s", "NaNs")
+    has_bad_limits = options.get("upstash-flow-control-value") in ("parallelism=0", "")
+    return HTTPStatus.BAD_REQUEST if has_bad_delay or has_bad_limits else None
 
 
 def check_readable(request: Recorded, answer: Answered) -> None:
@@ -201,7 +213,10 @@ def _check_element(method: str, path: str, answer: Answered) -> None:
         name, required = LISTS[route]
         for element in answer.json()[name]:
             _check_fields(element, required)
-    elif route != UNREAD:
+    elif route in BARE_LISTS:
+        for element in answer.json():
+            _check_fields(element, BARE_LISTS[route])
+    elif route not in UNREAD:
         _check_fields(answer.json(), ELEMENTS[route])
 
 

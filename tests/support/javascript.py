@@ -88,6 +88,11 @@ class JavaScriptSdk:
         steps = [[name] for name in properties] + [[method, arguments]]
         return await self._driver.ask("call", client=self._client, steps=steps)
 
+    async def call_queue(self, name: str, path: str, *arguments: Any) -> Any:
+        """Call a method of `client.queue({queueName: name})`."""
+        steps = [["queue", [{"queueName": name}]], [path, arguments]]
+        return await self._driver.ask("call", client=self._client, steps=steps)
+
     async def verify(
         self, requests: Sequence[Mapping[str, Any]], account: Account
     ) -> list[dict[str, Any]]:

@@ -64,8 +64,10 @@ class RestApi:
         return message_id
 
     async def clear(self) -> None:
-        """Leave no message pending and no dead letter."""
+        """Leave no message pending, no dead letter and no queue."""
         await self.http.delete("/v2/messages")
+        for queue in await self.get("/v2/queues"):
+            await self.http.delete(f"/v2/queues/{queue['name']}")
         while "cursor" in (await self.http.delete("/v2/dlq")).json():
             pass
 

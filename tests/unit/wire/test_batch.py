@@ -4,10 +4,12 @@ from typing import Any
 import pytest
 
 from relaypost.domain.errors import Invalid, QuotaExceeded, RelaypostError
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Envelope, Publication
 from relaypost.wire.batch import read_batch
 from relaypost.wire.errors import error_body, status_of
+from relaypost.wire.queues import QUEUE_NAME_RULE
 from tests.support.publishing import URL, context, publish
 
 NO_SCHEME = "invalid destination url: endpoint has invalid scheme, add http:// or https://"
@@ -162,10 +164,28 @@ def test_invalid_queues(queue: Any) -> None:
     assert refusal(item(queue=queue))[1]["error"] == "invalid queue"
 
 
-def test_queues_are_refused() -> None:
-    text = "invalid Upstash-Queue-Name: queues are not available yet"
-    assert refusal(item(), item(queue="q")) == (400, {"error": text, "index": 1})
-    assert refusal(item(queue="a/b"))[1]["error"].startswith("queue name may only contain")
+@pytest.mark.conformance("P-31")
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"queue": "q"}, "q"),
+        ({"queue": "q", "headers": {"Upstash-Queue-Name": "r"}}, "q"),
+        ({"queue": "", "headers": {"upstash-queue-name": "r"}}, "r"),
+        ({"queue": None}, None),
+    ],
+)
+def test_queues(fields: dict[str, Any], expected: str | None) -> None:
+    assert only(batch(item(**fields))).queue_name == expected
+
+
+def test_names_of_queues_that_make_no_sense() -> None:
+    answer = refusal(item(queue="q"), item(queue="a/b"))
+    assert answer == (400, {"error": QUEUE_NAME_RULE, "index": 1})
+
+
+def test_flow_control_of_an_item() -> None:
+    headers = {"Upstash-Flow-Control-Key": "k", "Upstash-Flow-Control-Value": "rate=1"}
+    assert only(batch(item(headers=headers))).flow_control == FlowControl(key="k", rate=1)
 
 
 @pytest.mark.parametrize("wrong", [1, "x", None, []])

@@ -22,11 +22,7 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 ROUTES = re.compile(r"(?:/prefix)?/v2/(publish/|enqueue/|batch)(.*)")
 
 GROUPS = ("grp", "foo")
-NOT_YET = {
-    "queue": "invalid Upstash-Queue-Name: queues are not available yet",
-    "flow": "invalid Upstash-Flow-Control-Key: flow control is not available yet",
-    "api/llm": "invalid destination url: api llm is not configured",
-}
+NOT_YET = {"api/llm": "invalid destination url: api llm is not configured"}
 INVALID = {
     ("upstash-delay", "-1s"): 'invalid Upstash-Delay: "-1s" is not a valid duration',
     ("upstash-delay", "NaNs"): 'invalid Upstash-Delay: "NaNs" is not a valid duration',
@@ -86,12 +82,9 @@ def refusals(destination: str, headers: Mapping[str, str], queue: str | None) ->
         yield f"topic {destination} not found"
     if destination in NOT_YET:
         yield NOT_YET[destination]
-    if queue:
-        yield NOT_YET["queue"] if is_name(queue) else QUEUE_NAME_RULE
-    wrong = [text for (name, value), text in INVALID.items() if lowered.get(name) == value]
-    yield from wrong
-    if "upstash-flow-control-key" in lowered and not wrong:
-        yield NOT_YET["flow"]
+    if queue and not is_name(queue):
+        yield QUEUE_NAME_RULE
+    yield from (text for (name, value), text in INVALID.items() if lowered.get(name) == value)
 
 
 def recorded(name: str) -> list[Any]:
