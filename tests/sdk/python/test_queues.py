@@ -189,6 +189,7 @@ async def test_messages_arrive_one_after_the_other(sdk: PythonSdk, sink: Sink) -
         await sdk.message.enqueue(queue=NAME, url=sink.url_of("/hook"), body=str(number))
     received = await sink.wait_for(100, "/hook")
     assert [int(one.body) for one in received] == list(range(100))
+    assert sink.most_open == 1
 
 
 @pytest.mark.conformance("D-26", "Q-9")
