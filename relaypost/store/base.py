@@ -11,7 +11,7 @@
 The suite in `tests/store` is the definition of these protocols.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -20,6 +20,7 @@ from relaypost.domain.dead_letters import DeadLetter
 from relaypost.domain.filters import Filter, Page
 from relaypost.domain.flow_control import KeyStatus, Pace
 from relaypost.domain.lifecycle import Settlement
+from relaypost.domain.limits import Limits
 from relaypost.domain.logs import LogEntry
 from relaypost.domain.messages import Envelope, Message, NewMessage, Publication, Published
 from relaypost.domain.projects import Project, SigningKeys, Token
@@ -27,12 +28,14 @@ from relaypost.domain.queues import Queue
 from relaypost.domain.retention import Horizon
 from relaypost.domain.types import (
     DeadLetterId,
+    Headers,
     LeaseId,
     MessageId,
     ProjectId,
     Sequence,
     UnixMs,
 )
+from relaypost.domain.url_groups import Endpoint, EndpointFilter, Excess, UrlGroup
 
 T = TypeVar("T")
 
@@ -298,6 +301,44 @@ class FlowControlKeys(Protocol):
         ...
 
 
+class UrlGroups(Protocol):
+    """URL groups by name; `updated_at` moves when a change makes a difference."""
+
+    async def all(self, project: ProjectId) -> list[UrlGroup]:
+        """By name."""
+        ...
+
+    async def get(self, project: ProjectId, names: Collection[str]) -> list[UrlGroup]:
+        """Those of the names that there are, all as of one moment, in no order."""
+        ...
+
+    async def add_endpoints(
+        self,
+        project: ProjectId,
+        name: str,
+        endpoints: Items[Endpoint],
+        *,
+        limits: Limits,
+        now: UnixMs,
+    ) -> Excess | None:
+        """Add or update endpoints; makes the group. Nothing is applied where a limit forbids it."""
+        ...
+
+    async def remove_endpoints(
+        self, project: ProjectId, name: str, endpoints: Items[EndpointFilter], *, now: UnixMs
+    ) -> bool:
+        """Remove endpoints, and with the last one the group; `False` when nothing was there."""
+        ...
+
+    async def set_headers(
+        self, project: ProjectId, name: str, headers: Headers, *, now: UnixMs
+    ) -> UrlGroup | None:
+        """Replace the default headers; answers the group, or `None` when there is none."""
+        ...
+
+    async def delete(self, project: ProjectId, name: str) -> bool: ...
+
+
 class Projects(Protocol):
     async def all(self) -> list[Project]: ...
 
@@ -347,6 +388,8 @@ class Store(Protocol):
     def queues(self) -> Queues: ...
     @property
     def flow_control_keys(self) -> FlowControlKeys: ...
+    @property
+    def url_groups(self) -> UrlGroups: ...
     @property
     def projects(self) -> Projects: ...
     @property

@@ -106,6 +106,16 @@ CREATE TABLE tokens (
     kind INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE url_groups (
+    project_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    endpoints BLOB NOT NULL,
+    headers BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (project_id, name)
+) STRICT;
+
 CREATE INDEX deduplications_expiry ON deduplications (expires_at);
 
 CREATE INDEX flow_control_keys_used ON flow_control_keys (used_at);

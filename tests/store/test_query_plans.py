@@ -14,6 +14,7 @@ from relaypost.store.sqlite import (
     releases,
     settlements,
     starts,
+    url_groups,
 )
 from relaypost.store.sqlite.connection import open_writer, select
 
@@ -89,6 +90,13 @@ def test_a_message_is_found_with_its_envelope() -> None:
     assert plan(messages.GET) == [
         "SEARCH m USING PRIMARY KEY (project_id=? AND id=?)",
         "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)",
+    ]
+
+
+def test_groups_are_found_by_name() -> None:
+    assert plan(url_groups.GET) == [
+        "SCAN asked VIRTUAL TABLE INDEX 1:",
+        "SEARCH g USING INDEX sqlite_autoindex_url_groups_1 (project_id=? AND name=?)",
     ]
 
 

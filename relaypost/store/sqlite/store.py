@@ -39,10 +39,12 @@ from relaypost.store.sqlite import (
     settlements,
     steering,
     upkeep,
+    url_groups,
 )
 from relaypost.store.sqlite.connection import lock_file, newest_sequence, open_writer
 from relaypost.store.sqlite.database import Database
 from relaypost.store.sqlite.gates import keyless_lists
+from relaypost.store.sqlite.url_groups import SqliteUrlGroups
 from relaypost.store.sqlite.windows import MAX_EXAMINED
 
 
@@ -330,7 +332,7 @@ class SqliteUpkeep:
 
     async def newest_time(self) -> UnixMs:
         newest = await self._database.read(newest_sequence)
-        return time_of(newest)
+        return max(time_of(newest), await self._database.read(url_groups.newest_time))
 
     async def ping(self) -> None:
         await self._database.write(upkeep.ping)
@@ -372,6 +374,7 @@ class SqliteStore:
         self.dead_letters = SqliteDeadLetters(database, max_examined)
         self.queues = SqliteQueues(database)
         self.flow_control_keys = SqliteFlowControlKeys(database)
+        self.url_groups = SqliteUrlGroups(database)
         self.projects = SqliteProjects(database)
         self.upkeep = SqliteUpkeep(database, lock)
 
