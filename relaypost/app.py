@@ -310,6 +310,8 @@ def _limits(settings: Settings) -> Limits:
         max_listed_keys=settings.max_listed_keys,
         max_queues=settings.max_queues,
         max_parallelism=settings.max_parallelism,
+        max_url_groups=settings.max_url_groups,
+        max_endpoints=settings.max_endpoints,
     )
 
 

@@ -13,6 +13,7 @@ from relaypost.api import (
     messages,
     publish,
     queues,
+    url_groups,
 )
 from relaypost.api.http import Response
 
@@ -58,6 +59,7 @@ COLLECTIONS = {
     b"/v2/keys": Route({"GET": keys.get_keys}, is_readable=False),
     b"/v2/keys/rotate": Route({"POST": keys.rotate_keys}),
     b"/v2/rotate": Route({"POST": keys.rotate_keys}),
+    b"/v2/topics": Route({"GET": url_groups.list_groups}),
 }
 """Routes that a trailing slash does not change."""
 
@@ -78,14 +80,27 @@ ITEMS = (
         Route({"GET": dead_letters.get_dead_letter, "DELETE": dead_letters.delete_dead_letter}),
     ),
     (b"/v2/queues/", Route({"GET": queues.get_queue, "DELETE": queues.delete_queue})),
+    (
+        b"/v2/topics/",
+        Route(
+            {
+                "GET": url_groups.get_group,
+                "DELETE": url_groups.delete_group,
+                "PATCH": url_groups.change_group,
+            }
+        ),
+    ),
 )
 """Routes of one element, by the id that follows; the longer prefix first."""
+
+ENDPOINTS = Route({"POST": url_groups.add_endpoints, "DELETE": url_groups.remove_endpoints})
 
 ACTIONS = {
     b"/v2/queues/": {
         b"/pause": Route({"POST": queues.pause_queue}),
         b"/resume": Route({"POST": queues.resume_queue}),
     },
+    b"/v2/topics/": {b"/endpoints": ENDPOINTS, b"/endpoints/": ENDPOINTS},
 }
 """What can be done to one element: routes by the end of the path, behind the id."""
 

@@ -48,6 +48,8 @@ class Settings:
     max_listed_keys: int
     max_queues: int
     max_parallelism: int
+    max_url_groups: int
+    max_endpoints: int
     log_retention: int
     dlq_retention: int
     message_retention: int

@@ -208,6 +208,18 @@ TABLE = (
         help="Highest parallelism of a queue; 0 for no limit.",
     ),
     Setting(
+        name="max_url_groups",
+        parse=values.natural,
+        default="100",
+        help="URL groups that one project may have; 0 for no limit.",
+    ),
+    Setting(
+        name="max_endpoints",
+        parse=values.natural,
+        default="100",
+        help="Endpoints that one URL group may have; 0 for no limit.",
+    ),
+    Setting(
         name="log_retention",
         parse=values.duration_ms,
         default="7d",

@@ -5,11 +5,13 @@ SDKs write every value as text; whatever else is allowed takes the slow way of `
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 
 from relaypost.domain.errors import BodyTooLarge, Invalid, NotFound, QuotaExceeded
+from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Publication
 from relaypost.wire.destinations import NO_SCHEME
 from relaypost.wire.headers import encode_pairs
@@ -68,20 +70,45 @@ _ESCAPES = re.compile(
 )
 
 
-def read_batch(body: bytes, context: PublishContext) -> tuple[Publication, ...]:
-    """Read all items; the first that is wrong refuses them all, and the error names its index."""
-    limits = context.limits
+Items = Sequence[Item | msgspec.Raw]
+"""As they were decoded: not yet looked at."""
+
+
+def decode_batch(body: bytes, limits: Limits) -> Items:
     if len(body) > limits.max_batch_bytes > 0:
         raise BodyTooLarge(f"request body too large, current limit: {limits.max_batch_bytes}")
     items = _decode(body)
-    if len(items) > limits.max_batch_messages > 0:
+    _check_count(len(items), limits)
+    return items
+
+
+def destinations(items: Items) -> Iterator[str]:
+    """Where the items go, before they are read; an item that is none goes nowhere."""
+    for item in items:
+        if isinstance(item, Item):
+            yield item.destination
+        else:
+            with suppress(msgspec.ValidationError, Invalid):
+                yield _read_destination(_loose_item.decode(item).destination)
+
+
+def read_items(items: Items, context: PublishContext) -> tuple[Publication, ...]:
+    """Read all items; the first that is wrong refuses them all, and the error names its index."""
+    publications: list[Publication] = []
+    count = 0
+    for publication in _read_items(items, context):
+        publications.append(publication)
+        count += len(publication.messages)
+        _check_count(count, context.limits)
+    return tuple(publications)
+
+
+def _check_count(messages: int, limits: Limits) -> None:
+    if messages > limits.max_batch_messages > 0:
         raise exceeded("maxBatchMessages", limits.max_batch_messages)
-    return tuple(_read_items(items, context))
 
 
-def _read_items(
-    items: Sequence[Item | msgspec.Raw], context: PublishContext
-) -> Iterator[Publication]:
+def _read_items(items: Items, context: PublishContext) -> Iterator[Publication]:
     for index, item in enumerate(items):
         try:
             yield _read_item(_read_fields(item), context)
@@ -112,7 +139,7 @@ def _is_step(item: Item | msgspec.Raw) -> bool:
         return False
 
 
-def _decode(body: bytes) -> Sequence[Item | msgspec.Raw]:
+def _decode(body: bytes) -> Items:
     try:
         return _decode_any(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -122,7 +149,7 @@ def _decode(body: bytes) -> Sequence[Item | msgspec.Raw]:
         return _decode(mended)
 
 
-def _decode_any(body: bytes) -> Sequence[Item | msgspec.Raw]:
+def _decode_any(body: bytes) -> Items:
     try:
         return _items.decode(body)
     except msgspec.ValidationError:

@@ -4,7 +4,7 @@ raw target and headers --collect--> options --read--> values --> Publication
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -13,6 +13,7 @@ from relaypost.domain.errors import Invalid, NotFound
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Deduplication, Envelope, NewMessage, Publication
 from relaypost.domain.types import Headers, ProjectId, UnixMs
+from relaypost.domain.url_groups import UrlGroup
 from relaypost.wire.callback_options import (
     Callbacks,
     check_callback_quotas,
@@ -21,6 +22,7 @@ from relaypost.wire.callback_options import (
 )
 from relaypost.wire.deduplication import Content, deduplication_key
 from relaypost.wire.destinations import check_destination, is_name
+from relaypost.wire.fan_out import fan_out, find_group, with_defaults
 from relaypost.wire.headers import Pairs, check_pairs, decode_value
 from relaypost.wire.option_values import (
     OptionValues,
@@ -66,6 +68,8 @@ class PublishContext:
     caller_ip: str | None = None
     token_in_query: bool = False
     """The request's `Authorization` then is the sender's own, and may be forwarded."""
+    groups: Mapping[str, UrlGroup] = field(default_factory=dict)
+    """By name, as they stand; a name that is missing here is unknown."""
 
 
 class Delivery(NamedTuple):
@@ -102,10 +106,14 @@ def make_publication(
     destination: str, options: Options, body: bytes, *, context: PublishContext, queue: str | None
 ) -> Publication:
     """Make what one request, or one item of a batch, asks for: check its sense, then its quotas."""
-    limits, texts = context.limits, options.message.texts
+    limits = context.limits
     if len(body) > limits.max_message_bytes > 0:
         raise exceeded("maxMessageSize", limits.max_message_bytes)
-    check_destination(destination, context.policy)
+    is_group = check_destination(destination, context.policy)
+    group = find_group(destination, context.groups) if is_group else None
+    if group is not None:
+        options = with_defaults(options, group)
+    texts = options.message.texts
     delivery = read_delivery(options, context)
     queue = read_queue(texts, queue)
     _refuse(texts)
@@ -113,16 +121,22 @@ def make_publication(
     delay_ms, not_before = read_due(texts, delivery.values, context)
     check_quotas(delivery.values, limits)
     check_callback_quotas(delivery.callbacks, limits)
-    message = NewMessage(
-        project_id=context.project_id,
-        envelope=_envelope(destination, body, delivery=delivery, queue=queue, context=context),
-        delay_ms=delay_ms,
-        not_before=not_before,
+    envelope = _envelope(destination, body, delivery=delivery, queue=queue, context=context)
+    messages = tuple(
+        [
+            NewMessage(
+                project_id=context.project_id,
+                envelope=each,
+                delay_ms=delay_ms,
+                not_before=not_before,
+            )
+            for each in ((envelope,) if group is None else fan_out(envelope, group))
+        ]
     )
     if key is None:
-        return Publication(messages=(message,))
+        return Publication(messages=messages)
     deduplication = Deduplication(key=key, window_ms=limits.dedup_window_ms)
-    return Publication(messages=(message,), deduplication=deduplication)
+    return Publication(messages=messages, deduplication=deduplication)
 
 
 def read_delivery(options: Options, context: PublishContext) -> Delivery:

@@ -5,11 +5,7 @@ Each function goes when its feature comes.
 
 from collections.abc import Mapping
 
-from relaypost.domain.errors import Invalid, NotFound
-
-
-def refuse_url_group(name: str) -> None:
-    raise NotFound(f"topic {name} not found")
+from relaypost.domain.errors import Invalid
 
 
 def refuse_llm() -> None:

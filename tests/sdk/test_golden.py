@@ -18,12 +18,14 @@ from tests.support.sinks import Answer, Sink, listening_sink
 PREFIX = "/prefix"
 """Base path of some recorded calls."""
 
-NOT_BUILT = ("/v2/topics", "/v2/schedules", "/v2/workflows", "/llm/")
-"""Routes that answer 404 as long as their feature is missing. A group in a publish is refused as
-`refusal_of_item` says."""
+NOT_BUILT = ("/v2/schedules", "/v2/workflows", "/llm/")
+"""Routes that answer 404 as long as their feature is missing."""
 
 ELSEWHERE = ("/v2/elsewhere", "/cfg/", "/other/")
 """Redirections, and other servers, of the recording."""
+
+GROUPS = ("grp", "foo")
+"""URL groups that the recording publishes to."""
 
 NOWHERE = ("msg_x", "9-9")
 """Ids that the recording means to be unknown."""
@@ -31,10 +33,12 @@ NOWHERE = ("msg_x", "9-9")
 MESSAGE = {"messageId", "url", "method", "maxRetries", "notBefore", "createdAt"}
 DEAD_LETTER = MESSAGE | {"responseStatus"}
 QUEUE = {"name", "parallelism", "createdAt", "updatedAt", "lag", "paused"}
+GROUP = {"name", "createdAt", "updatedAt", "endpoints"}
 ELEMENTS = {
     ("GET", "messages/*"): MESSAGE,
     ("GET", "dlq/*"): DEAD_LETTER,
     ("GET", "queues/*"): QUEUE,
+    ("GET", "topics/*"): GROUP,
     ("GET", "flowControl/*"): {"flowControlKey", "waitListSize", "rateCount", "isPaused"},
     ("GET", "globalParallelism"): {"parallelismMax", "parallelismCount"},
     ("GET", "keys"): {"current", "next"},
@@ -48,12 +52,14 @@ LISTS = {
     ("GET", "events"): ("events", {"time", "messageId", "state", "url"}),
     ("POST", "dlq/retry"): ("responses", {"messageId"}),
 }
-BARE_LISTS = {("GET", "queues"): QUEUE}
+BARE_LISTS = {("GET", "queues"): QUEUE, ("GET", "topics"): GROUP}
 UNREAD = {
     ("DELETE", "dlq/*"),
     ("POST", "queues"),
     ("POST", "queues/*"),
     ("DELETE", "queues/*"),
+    ("POST", "topics/*"),
+    ("DELETE", "topics/*"),
     ("POST", "flowControl/*"),
 }
 
@@ -96,6 +102,8 @@ async def test_publishes(
     """The one open attempt that this server may have is taken, so nothing else is contacted."""
     await rest.publish(sink.script("/blocked", held))
     await sink.wait_one("/blocked")
+    for name in GROUPS:
+        await rest.make_group(name, ["https://example.com/1", "https://example.com/2"])
     problems = []
     for request in recorded(sdk):
         if is_publish(request):
@@ -130,6 +138,8 @@ async def make_referred(request: Recorded, rest: RestApi, sink: Sink) -> dict[st
     for id in ("1-0", "2-0"):
         if f"={id}" in text or f"/{id}" in text or f'"{id}"' in text:
             ids[id] = (await rest.fail(sink.script("/fail", Answer(500))))["dlqId"]
+    if (request.method, request.path.removeprefix(PREFIX)) == ("GET", "/v2/topics/grp"):
+        await rest.make_group("grp", ["https://example.com/1"])
     if "cursor=1-5" in text:
         ids["cursor=1-5"] = "cursor=1790000000000-5"
     if "/v2/queues/q1" in request.path:
@@ -166,8 +176,10 @@ def expected_status(request: Recorded) -> int:
         return HTTPStatus.NOT_FOUND
     if (request.method, path) == ("DELETE", "/v2/messages/"):
         return HTTPStatus.NOT_FOUND
-    if path.startswith("/v2/queues/a%20b/c") or request.target.endswith("/pin"):
-        return HTTPStatus.BAD_REQUEST  # a bad name; nothing to pin
+    if path.startswith(("/v2/queues/a%20b/c", "/v2/topics/bad%20name")):
+        return HTTPStatus.BAD_REQUEST
+    if request.target.endswith("/pin"):
+        return HTTPStatus.BAD_REQUEST  # nothing to pin
     refusals = (refusal_of_item(*item) for item in items_of(request, path))
     return next((status for status in refusals if status), HTTPStatus.OK)
 
@@ -185,8 +197,8 @@ def items_of(request: Recorded, path: str) -> Iterable[tuple[str, dict[str, str]
 def refusal_of_item(destination: str, options: dict[str, str]) -> int | None:
     if destination == "api/llm":
         return HTTPStatus.BAD_REQUEST  # not configured (section 7.4)
-    if not destination.lower().startswith(("http://", "https://")):
-        return HTTPStatus.NOT_FOUND  # no such URL group
+    if not destination.lower().startswith(("http://", "https://")) and destination not in GROUPS:
+        return HTTPStatus.NOT_FOUND
     has_bad_delay = options.get("upstash-delay") in ("-1s", "NaNs")
     has_bad_limits = options.get("upstash-flow-control-value") in ("parallelism=0", "")
     return HTTPStatus.BAD_REQUEST if has_bad_delay or has_bad_limits else None
@@ -199,12 +211,22 @@ def check_readable(request: Recorded, answer: Answered) -> None:
         assert isinstance(answer.json()["error"], str)
     elif path == "/v2/batch":
         items = answer.json()
-        assert all(item["messageId"] and item["url"] for item in items)
         assert len(items) == len(json.loads(request.body))
+        for item, (destination, *_) in zip(items, items_of(request, path), strict=True):
+            _check_published(item, destination)
     elif is_publish(request):
-        assert isinstance(answer.json()["messageId"], str)
+        ((destination, *_),) = items_of(request, path)
+        _check_published(answer.json(), destination)
     else:
         _check_element(request.method, path, answer)
+
+
+def _check_published(element: Any, destination: str) -> None:
+    """A list for a group, an object for a URL."""
+    is_group = destination in GROUPS
+    messages = element if is_group else [element]
+    assert len(messages) == (2 if is_group else 1)
+    assert all(isinstance(message["messageId"], str) and message["url"] for message in messages)
 
 
 def _check_element(method: str, path: str, answer: Answered) -> None:

@@ -7,10 +7,12 @@ from relaypost.domain.errors import Invalid, QuotaExceeded, RelaypostError
 from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Envelope, Publication
-from relaypost.wire.batch import read_batch
+from relaypost.wire.batch import decode_batch, destinations
 from relaypost.wire.errors import error_body, status_of
+from relaypost.wire.fan_out import group_names
 from relaypost.wire.queues import QUEUE_NAME_RULE
-from tests.support.publishing import URL, context, publish
+from tests.support.publishing import URL, context, publish, read_batch
+from tests.support.url_groups import CHAT, MAIL, known
 
 NO_SCHEME = "invalid destination url: endpoint has invalid scheme, add http:// or https://"
 
@@ -269,6 +271,47 @@ def test_quotas_of_a_batch() -> None:
     assert refusal(item(), item(body="éé"), limits=limits) == (412, {"error": text, "index": 1})
     text = "request body too large, current limit: 400"
     assert refusal(item(body="x" * 400), limits=limits) == (413, {"error": text})
+
+
+def test_endpoints_of_groups_count_in_a_batch() -> None:
+    limits = Limits(max_batch_messages=3)
+    assert len(batch({"destination": "grp"}, item(), limits=limits, groups=known())) == 2
+    text = "quota maxBatchMessages exceeded, current limit: 3"
+    group = {"destination": "grp"}
+    assert refusal(group, group, limits=limits, groups=known()) == (412, {"error": text})
+
+
+@pytest.mark.conformance("P-29")
+@pytest.mark.parametrize("loose", [{}, {"body": 1}])
+def test_an_item_for_a_group(loose: dict[str, Any]) -> None:
+    """Its destination is data: no option is cut out of its query."""
+    group = {"destination": "grp?a=1&upstash-retries=1", **loose}
+    (plain, fanned) = batch(item(), group, groups=known())
+    assert [one.envelope.url for one in plain.messages] == [URL]
+    assert [one.envelope.url for one in fanned.messages] == [
+        f"{endpoint.url}?a=1&upstash-retries=1" for endpoint in (MAIL, CHAT)
+    ]
+    assert {one.envelope.topic_name for one in fanned.messages} == {"grp"}
+
+
+@pytest.mark.parametrize("query", ["a=\n", "a=\x00", "\x7f"])
+def test_a_query_cannot_break_out_of_the_url_of_an_endpoint(query: str) -> None:
+    text = "invalid destination url: endpoint has control characters"
+    refused = refusal({"destination": f"grp?{query}"}, groups=known())
+    assert refused == (400, {"error": text, "index": 0})
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [{"destination": "a"}, {"destination": "b?x=1"}, item(), {"destination": "a"}],
+        [{"destination": "a", "body": 1}, {"destination": 7}, {"destination": "b"}, 7, {}, None],
+    ],
+    ids=["strict", "loose"],
+)
+def test_the_groups_that_a_batch_may_mean(items: list[Any]) -> None:
+    decoded = decode_batch(json.dumps(items).encode(), Limits())
+    assert group_names(destinations(decoded)) == {"a", "b"}
 
 
 def test_without_limits() -> None:
