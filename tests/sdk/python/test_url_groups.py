@@ -1,5 +1,6 @@
 """URL groups with the Python SDK: kept as given, and published to."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 
@@ -12,6 +13,7 @@ from tests.support.rest import RestApi
 from tests.support.sinks import Answer, Sink
 
 LATE = "1d"
+QUEUE = "orders"
 
 
 @pytest.fixture
@@ -20,6 +22,7 @@ async def group(sdk: PythonSdk) -> AsyncIterator[str]:
     await sdk.url_group.delete("orders.new")
     yield "orders.new"
     await sdk.url_group.delete("orders.new")
+    await sdk.queue.delete(QUEUE)
 
 
 @pytest.mark.conformance("Q-15")
@@ -98,14 +101,38 @@ async def test_a_duplicate_is_a_list_too(sdk: PythonSdk, group: str) -> None:
 async def test_a_batch_nests_groups(sdk: PythonSdk, sink: Sink, group: str) -> None:
     urls = [sink.url_of("/one"), sink.url_of("/two")]
     await sdk.url_group.upsert_endpoints(group, [{"url": url} for url in urls])
-    answer = await sdk.message.batch(
-        [{"url_group": group, "body": "x"}, {"url": sink.url_of("/three")}]
+    nested, single, queued = await sdk.message.batch(
+        [
+            {"url_group": group, "body": "x"},
+            {"url": sink.url_of("/three")},
+            {"url": sink.url_of("/four"), "queue": QUEUE},
+        ]
     )
-    nested, single = answer
     assert [one.url for one in nested] == urls
-    for path, one in zip(("/one", "/two", "/three"), [*nested, single], strict=True):
+    made = [*nested, single, queued]
+    for path, one in zip(("/one", "/two", "/three", "/four"), made, strict=True):
         received = await sink.wait_one(path)
         assert received.header("Upstash-Message-Id") == one.message_id
+
+
+@pytest.mark.conformance("P-28")
+async def test_a_queue_takes_one_endpoint_after_the_other(
+    sdk: PythonSdk, rest: RestApi, sink: Sink, group: str
+) -> None:
+    release = asyncio.Event()
+    first = sink.script("/one", Answer(after=release))
+    await sdk.url_group.upsert_endpoints(group, [{"url": first}, {"url": sink.url_of("/two")}])
+    published = await sdk.message.enqueue(queue=QUEUE, url_group=group, body="x")
+    queue = await sdk.queue.get(QUEUE)
+    assert (queue.parallelism, queue.lag) == (1, 2)
+    await sink.wait_one("/one")
+    states = [entry["state"] for entry in await rest.history(published[1].message_id)]
+    assert states == ["CREATED"]
+    release.set()
+    received = await sink.wait_one("/two")
+    assert received.header("Upstash-Message-Id") == published[1].message_id
+    message = await sdk.message.get(published[1].message_id)
+    assert (message.url_group, message.queue) == (group, QUEUE)
 
 
 @pytest.mark.conformance("Q-18")
