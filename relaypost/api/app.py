@@ -1,13 +1,15 @@
 """The ASGI application: routing, authentication, errors, CORS (section 1)."""
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from relaypost.api.bodies import Disconnected, OverLimit, Receive, drain, read_body
 from relaypost.api.callers import CallerAddresses, authenticate
+from relaypost.api.clients import while_connected
 from relaypost.api.cors import Cors
-from relaypost.api.http import Request, Response, Scope
+from relaypost.api.http import Pieces, RawHeaders, Request, Response, Scope
 from relaypost.api.routes import Match, Route, match
 from relaypost.domain.errors import (
     BodyTooLarge,
@@ -28,7 +30,8 @@ NOT_FOUND = Response(404, b'{"error":"not found"}')
 NOT_ALLOWED = b'{"error":"method not allowed"}'
 INTERNAL = Response(500, b'{"error":"internal error"}')
 READ_ONLY = "read-only token is not allowed to perform this operation"
-JSON = (b"content-type", b"application/json")
+CONTENT_TYPE = b"content-type"
+JSON = (CONTENT_TYPE, b"application/json")
 RETRY_AFTER = (b"retry-after", b"1")
 CLOSE = (b"connection", b"close")
 NO_CONTENT = 204
@@ -75,7 +78,11 @@ class Api:
         except Exception:
             log.exception("request failed", extra={"method": scope["method"]})
             response = INTERNAL
-        await self._respond(scope, send, response)
+        if response.pieces is None:
+            await self._respond(scope, send, response)
+            return
+        with contextlib.suppress(Disconnected):
+            await while_connected(receive, self._stream(scope, send, response, response.pieces))
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         method: str = scope["method"]
@@ -85,7 +92,7 @@ class Api:
         if path in (b"/healthz", b"/readyz"):
             return await self._health(method, path)
         found = match(path)
-        if found is None:
+        if found is None or (found.route.needs_llm and self._service.llm is None):
             return NOT_FOUND
         handler = found.route.handler(method)
         if handler is None:
@@ -103,7 +110,8 @@ class Api:
             caller=caller,
             caller_ip=self._addresses.of(scope),
         )
-        return await handler(self._service, request, *found.parameters)
+        answering = handler(self._service, request, *found.parameters)
+        return await (while_connected(receive, answering) if found.route.is_slow else answering)
 
     def _path(self, scope: Scope) -> bytes:
         """The raw path below the base path."""
@@ -139,10 +147,10 @@ class Api:
         self, scope: Scope, send: Send, response: Response, *, closes: bool = False
     ) -> None:
         body = response.body
-        headers = [*response.headers, *self._cors.headers(scope["headers"])]
+        headers = self._headers(scope, response)
         if response.status != NO_CONTENT:
             headers.append((b"content-length", b"%d" % len(body)))
-        if body:
+        if body and not _has_type(response.headers):
             headers.append(JSON)
         if closes:
             headers.append(CLOSE)
@@ -150,12 +158,30 @@ class Api:
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": shown, "more_body": closes})
 
+    async def _stream(self, scope: Scope, send: Send, response: Response, pieces: Pieces) -> None:
+        """Send piece by piece; a body that breaks off ends the connection, not the response."""
+        headers = self._headers(scope, response)
+        start = {"type": "http.response.start", "status": response.status, "headers": headers}
+        with contextlib.closing(pieces):
+            await send(start)
+            while piece := await pieces.read():
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            if piece is not None:
+                await send({"type": "http.response.body"})
+
+    def _headers(self, scope: Scope, response: Response) -> RawHeaders:
+        return [*response.headers, *self._cors.headers(scope["headers"])]
+
 
 def _announced(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
             return int(value)
     return 0
+
+
+def _has_type(headers: RawHeaders) -> bool:
+    return bool(headers) and any(name == CONTENT_TYPE for name, _ in headers)
 
 
 def _error(error: RelaypostError) -> Response:

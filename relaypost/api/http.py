@@ -2,7 +2,7 @@
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from relaypost.domain.projects import TokenKind
 from relaypost.domain.types import ProjectId
@@ -36,9 +36,22 @@ class Request:
     caller_ip: str | None
 
 
+class Pieces(Protocol):
+    """A body that is sent while it is made. It is closed whatever happens."""
+
+    async def read(self) -> bytes | None:
+        """The next piece, empty at the end; `None` when it broke off."""
+        ...
+
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     status: int = 200
     body: bytes = b""
     headers: RawHeaders = field(default_factory=list)
-    """Beside `Content-Type` (JSON when there is a body), `Content-Length` and those of CORS."""
+    """Beside `Content-Type` (JSON when there is a body, and none here), `Content-Length` and those
+    of CORS."""
+    pieces: Pieces | None = None
+    """Instead of a body."""

@@ -45,5 +45,6 @@ def _context(service: Service, request: Request) -> PublishContext:
         policy=service.policy,
         now=service.clock.now(),
         caller_ip=request.caller_ip,
+        llm_url=None if service.llm is None else service.llm.url,
         token_in_query=request.caller.token_in_query,
     )

@@ -4,7 +4,7 @@ raw target and headers --collect--> options --read--> values --> Publication
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -20,8 +20,10 @@ from relaypost.wire.callback_options import (
     read_callbacks,
 )
 from relaypost.wire.deduplication import Content, deduplication_key
-from relaypost.wire.destinations import check_destination, is_name
+from relaypost.wire.destinations import api_of, check_destination, is_name
 from relaypost.wire.headers import Pairs, check_pairs, decode_value
+from relaypost.wire.llm import API as LLM
+from relaypost.wire.llm import url_of_llm
 from relaypost.wire.option_values import (
     OptionValues,
     check_delay,
@@ -64,6 +66,8 @@ class PublishContext:
     policy: AddressPolicy
     now: UnixMs
     caller_ip: str | None = None
+    llm_url: str | None = None
+    """What `api/llm` stands for; `None` where it is not configured."""
     token_in_query: bool = False
     """The request's `Authorization` then is the sender's own, and may be forwarded."""
 
@@ -106,6 +110,7 @@ def make_publication(
     if len(body) > limits.max_message_bytes > 0:
         raise exceeded("maxMessageSize", limits.max_message_bytes)
     check_destination(destination, context.policy)
+    llm_url = url_of_llm(context.llm_url, texts, body) if api_of(destination) else None
     delivery = read_delivery(options, context)
     queue = read_queue(texts, queue)
     _refuse(texts)
@@ -113,9 +118,10 @@ def make_publication(
     delay_ms, not_before = read_due(texts, delivery.values, context)
     check_quotas(delivery.values, limits)
     check_callback_quotas(delivery.callbacks, limits)
+    envelope = _envelope(destination, body, delivery=delivery, queue=queue, context=context)
     message = NewMessage(
         project_id=context.project_id,
-        envelope=_envelope(destination, body, delivery=delivery, queue=queue, context=context),
+        envelope=envelope if llm_url is None else replace(envelope, url=llm_url, api=LLM),
         delay_ms=delay_ms,
         not_before=not_before,
     )
