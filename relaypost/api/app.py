@@ -9,7 +9,7 @@ from relaypost.api.bodies import Disconnected, OverLimit, Receive, drain, read_b
 from relaypost.api.callers import CallerAddresses, authenticate
 from relaypost.api.clients import while_connected
 from relaypost.api.cors import Cors
-from relaypost.api.http import Pieces, RawHeaders, Request, Response, Scope
+from relaypost.api.http import FOR_CLIENT_ONLY, Pieces, RawHeaders, Request, Response, Scope
 from relaypost.api.routes import Match, Route, match
 from relaypost.domain.errors import (
     BodyTooLarge,
@@ -111,7 +111,10 @@ class Api:
             caller_ip=self._addresses.of(scope),
         )
         answering = handler(self._service, request, *found.parameters)
-        return await (while_connected(receive, answering) if found.route.is_slow else answering)
+        if not found.route.is_slow:
+            return await answering
+        scope[FOR_CLIENT_ONLY] = True
+        return await while_connected(receive, answering)
 
     def _path(self, scope: Scope) -> bytes:
         """The raw path below the base path."""

@@ -10,6 +10,9 @@ from relaypost.domain.types import ProjectId
 Scope = MutableMapping[str, Any]
 """What ASGI says of a request."""
 
+FOR_CLIENT_ONLY = "relaypost.for_client_only"
+"""Set in the scope of a request that nobody needs any more when its client has gone."""
+
 RawHeaders = list[tuple[bytes, bytes]]
 
 

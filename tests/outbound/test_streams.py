@@ -8,9 +8,9 @@ from relaypost.domain.outcomes import NotReached, Trouble
 from relaypost.outbound.sender import HttpSender
 from relaypost.outbound.streams import MAX_WAITING_BYTES, Stream
 from tests.outbound.conftest import MakeSender
-from tests.outbound.test_tls import server_context
 from tests.support.attempts import attempt_request
 from tests.support.raw_servers import OK, Peer, Script, answering, raw_server
+from tests.support.stand_ins import certified
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 LAST = b"0\r\n\r\n"
@@ -161,7 +161,7 @@ async def test_nothing_is_read_that_nobody_takes(
     sent = asyncio.Event()
     authority = request.getfixturevalue("authority")
     sender = make_sender(ssl_context=request.getfixturevalue("trusting_context"))
-    context = server_context(authority, "127.0.0.1") if tls else None
+    context = certified(authority, "127.0.0.1") if tls else None
     async with raw_server(script, ssl=context) as server:
         stream = await opened(sender, server.url())
         size = 0
