@@ -18,10 +18,11 @@ from tests.support.sinks import Answer, Sink, listening_sink
 PREFIX = "/prefix"
 """Base path of some recorded calls."""
 
-NOT_BUILT = ("/v2/topics", "/v2/schedules", "/v2/workflows", "/llm/")
+NOT_BUILT = ("/v2/topics", "/v2/schedules", "/v2/workflows")
 """Routes that answer 404 as long as their feature is missing. A group in a publish is refused as
 `refusal_of_item` says."""
 
+CHAT = "/llm/"
 ELSEWHERE = ("/v2/elsewhere", "/cfg/", "/other/")
 """Redirections, and other servers, of the recording."""
 
@@ -64,15 +65,18 @@ def account(server: RelaypostProcess) -> Account:
 
 
 @pytest.fixture
-def server() -> Iterator[RelaypostProcess]:
-    with running("dev", base_path=PREFIX, max_open_attempts="1") as server:
-        yield server
+async def sink() -> AsyncIterator[Sink]:
+    async with listening_sink() as sink:
+        as_json = (("Content-Type", "application/json"),)
+        sink.script("/v1/chat/completions", Answer(200, b"{}", as_json))
+        yield sink
 
 
 @pytest.fixture
-async def sink() -> AsyncIterator[Sink]:
-    async with listening_sink() as sink:
-        yield sink
+def server(sink: Sink) -> Iterator[RelaypostProcess]:
+    settings = {"max_open_attempts": "1", "llm_base_url": sink.url}
+    with running("dev", base_path=PREFIX, **settings) as server:
+        yield server
 
 
 @pytest.fixture
@@ -183,9 +187,7 @@ def items_of(request: Recorded, path: str) -> Iterable[tuple[str, dict[str, str]
 
 
 def refusal_of_item(destination: str, options: dict[str, str]) -> int | None:
-    if destination == "api/llm":
-        return HTTPStatus.BAD_REQUEST  # not configured (section 7.4)
-    if not destination.lower().startswith(("http://", "https://")):
+    if not destination.lower().startswith(("http://", "https://", "api/llm")):
         return HTTPStatus.NOT_FOUND  # no such URL group
     has_bad_delay = options.get("upstash-delay") in ("-1s", "NaNs")
     has_bad_limits = options.get("upstash-flow-control-value") in ("parallelism=0", "")
@@ -198,11 +200,14 @@ def check_readable(request: Recorded, answer: Answered) -> None:
     if not answer.is_success:
         assert isinstance(answer.json()["error"], str)
     elif path == "/v2/batch":
-        items = answer.json()
-        assert all(item["messageId"] and item["url"] for item in items)
-        assert len(items) == len(json.loads(request.body))
+        items, asked = answer.json(), json.loads(request.body)
+        for item, of in zip(items, asked, strict=True):
+            assert item["messageId"]
+            assert ("url" in item) == (of["destination"] != "api/llm")
     elif is_publish(request):
         assert isinstance(answer.json()["messageId"], str)
+    elif path.startswith(CHAT):
+        assert answer.json() == {}
     else:
         _check_element(request.method, path, answer)
 
