@@ -30,8 +30,6 @@ NOT_FOUND = Response(404, b'{"error":"not found"}')
 NOT_ALLOWED = b'{"error":"method not allowed"}'
 INTERNAL = Response(500, b'{"error":"internal error"}')
 READ_ONLY = "read-only token is not allowed to perform this operation"
-CONTENT_TYPE = b"content-type"
-JSON = (CONTENT_TYPE, b"application/json")
 RETRY_AFTER = (b"retry-after", b"1")
 CLOSE = (b"connection", b"close")
 NO_CONTENT = 204
@@ -153,8 +151,8 @@ class Api:
         headers = self._headers(scope, response)
         if response.status != NO_CONTENT:
             headers.append((b"content-length", b"%d" % len(body)))
-        if body and not _has_type(response.headers):
-            headers.append(JSON)
+        if body:
+            headers.append((b"content-type", response.media_type))
         if closes:
             headers.append(CLOSE)
         shown = b"" if scope["method"] == "HEAD" else body
@@ -163,7 +161,7 @@ class Api:
 
     async def _stream(self, scope: Scope, send: Send, response: Response, pieces: Pieces) -> None:
         """Send piece by piece; a body that breaks off ends the connection, not the response."""
-        headers = self._headers(scope, response)
+        headers = [*self._headers(scope, response), (b"content-type", response.media_type)]
         start = {"type": "http.response.start", "status": response.status, "headers": headers}
         with contextlib.closing(pieces):
             await send(start)
@@ -181,10 +179,6 @@ def _announced(scope: Scope) -> int:
         if name == b"content-length" and value.isdigit():
             return int(value)
     return 0
-
-
-def _has_type(headers: RawHeaders) -> bool:
-    return bool(headers) and any(name == CONTENT_TYPE for name, _ in headers)
 
 
 def _error(error: RelaypostError) -> Response:

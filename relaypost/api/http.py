@@ -54,7 +54,8 @@ class Response:
     status: int = 200
     body: bytes = b""
     headers: RawHeaders = field(default_factory=list)
-    """Beside `Content-Type` (JSON when there is a body, and none here), `Content-Length` and those
-    of CORS."""
+    """Beside `Content-Type`, `Content-Length` and those of CORS."""
+    media_type: bytes = b"application/json"
+    """Of the body; without one it is not sent."""
     pieces: Pieces | None = None
     """Instead of a body."""

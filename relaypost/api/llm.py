@@ -6,7 +6,14 @@ from relaypost.api.http import Request, Response
 from relaypost.domain.outcomes import NotReached
 from relaypost.service.context import Service
 from relaypost.service.llm import LlmAnswer, open_chat, read_whole
-from relaypost.wire.llm import CHAT_HEADERS, EventCutter, chat_body, chat_headers, is_event_stream
+from relaypost.wire.llm import (
+    CHAT_HEADERS,
+    EventCutter,
+    chat_body,
+    chat_headers,
+    is_event_stream,
+    media_type_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -16,14 +23,14 @@ async def complete_chat(service: Service, request: Request) -> Response:
     body = chat_body(request.body)
     assert service.llm is not None
     answer = await open_chat(service.llm, body, headers=CHAT_HEADERS)
-    headers = chat_headers(answer.headers)
-    if is_event_stream(answer.headers):
-        return Response(answer.status, headers=headers, pieces=Events(answer))
+    headers, media_type = chat_headers(answer.headers), media_type_of(answer.headers)
+    if is_event_stream(media_type):
+        return Response(answer.status, b"", headers, media_type, Events(answer))
     try:
         whole = await read_whole(answer, limit=service.limits.max_message_bytes)
     finally:
         answer.close()
-    return Response(answer.status, whole, headers)
+    return Response(answer.status, whole, headers, media_type)
 
 
 class Events:

@@ -20,7 +20,7 @@ CHAT_HEADERS: Final[Headers] = (USER_AGENT, ACCEPT_ENCODING, ("Content-Type", "a
 OF_THE_SDK: Final = ("provider", "analytics", "system", "user")
 """Keys that the SDK adds to a chat request, and that OpenAI-compatible services refuse."""
 
-PASSED_ON: Final = ("Content-Type", "Content-Encoding")
+PASSED_ON: Final = ("Content-Encoding",)
 RATE_LIMITS: Final = "X-Ratelimit-"
 
 MAX_EVENT_BYTES: Final = 4_194_304
@@ -50,7 +50,7 @@ def chat_body(body: bytes) -> bytes:
 
 
 def chat_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """What a chat answer keeps of the headers of the service's."""
+    """What a chat answer keeps of the headers of the service's, beside `Content-Type`."""
     return [
         (name.lower().encode(), encode_value(value))
         for name, value in headers
@@ -58,9 +58,14 @@ def chat_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def is_event_stream(headers: Headers) -> bool:
-    types = (value for name, value in headers if name == "Content-Type")
-    return next(types, "").partition(";")[0].strip().lower() == "text/event-stream"
+def media_type_of(headers: Headers) -> bytes:
+    """The `Content-Type` of an answer; most that have none are JSON."""
+    types = (encode_value(value) for name, value in headers if name == "Content-Type")
+    return next(types, b"application/json")
+
+
+def is_event_stream(media_type: bytes) -> bool:
+    return media_type.partition(b";")[0].strip().lower() == b"text/event-stream"
 
 
 class EventCutter:

@@ -13,6 +13,7 @@ from relaypost.wire.llm import (
     chat_body,
     chat_headers,
     is_event_stream,
+    media_type_of,
 )
 from tests.support.publishing import envelope, publish
 
@@ -118,7 +119,6 @@ def test_headers_of_a_chat_answer() -> None:
         ("X-Ratelimit-Note", "\udcff"),
     )
     assert chat_headers(given) == [
-        (b"content-type", b"application/json"),
         (b"x-ratelimit-limit-requests", b"100"),
         (b"content-encoding", b"br"),
         (b"x-ratelimit-note", b"\xff"),
@@ -131,12 +131,13 @@ def test_headers_of_a_chat_answer() -> None:
         ("text/event-stream", True),
         ("Text/Event-Stream; charset=utf-8", True),
         ("text/event-streams", False),
-        ("application/json", False),
+        (None, False),
     ],
 )
-def test_streams_of_events(content_type: str, is_one: bool) -> None:
-    assert is_event_stream((("Content-Type", content_type),)) is is_one
-    assert not is_event_stream(())
+def test_streams_of_events(content_type: str | None, is_one: bool) -> None:
+    headers = (("Content-Type", content_type),) if content_type else ()
+    assert media_type_of(headers) == (content_type or "application/json").encode()
+    assert is_event_stream(media_type_of(headers)) is is_one
 
 
 def cut(*pieces: bytes) -> list[bytes]:
