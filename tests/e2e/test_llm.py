@@ -1,13 +1,17 @@
 """`api/llm` as an operator sees it: what the settings open, and what they do not (7.4, 7.5)."""
 
 import asyncio
+import contextlib
 import json
+import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.http1 import ask
+from tests.support.http1 import ask, connected, request
+from tests.support.raw_servers import Peer, raw_server
 from tests.support.rest import poll, rest_api
 from tests.support.servers import Account, RelaypostProcess, running
 from tests.support.signatures import claims_of
@@ -16,6 +20,7 @@ from tests.support.sinks import Answer, Sink
 PATH = "/v1/chat/completions"
 CALLBACK = ("Upstash-Callback", "https://callback.invalid/")
 BODY = b'{"model":"m"}'
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.fixture
@@ -93,6 +98,34 @@ async def test_the_setting_of_the_moment_decides(tmp_path: Path, sink: Sink, hel
     received = await sink.wait_one(f"/then{PATH}")
     assert claims_of(received)["sub"] == first
     assert int(received.header("Upstash-Retried") or 0) > 0
+
+
+async def test_a_chat_may_end_before_the_server_does(tmp_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(HEAD + b"9\r\ndata: 1\n\n\r\n")
+        await go_on.wait()
+        await peer.send(b"9\r\ndata: 2\n\n\r\n0\r\n\r\n")
+
+    go_on = asyncio.Event()
+    async with raw_server(script) as upstream:
+        with running("dev", llm_base_url=upstream.url(""), shutdown_grace="10s") as server:
+            async with connected(server.port) as wire:
+                await wire.send(request("POST", f"/llm{PATH}", body=BODY))
+                await wire.reply(to_head=True)
+                server.signal(signal.SIGTERM)
+                await asyncio.to_thread(wait_refused, server.port)
+                go_on.set()
+                events = [event async for event in wire.chunks()]
+            assert await asyncio.to_thread(server.wait_end) == 0
+    assert events == [b"data: 1\n\n", b"data: 2\n\n"]
+
+
+def wait_refused(port: int) -> None:
+    """Until the server takes no more connections."""
+    with contextlib.suppress(ConnectionError):
+        while True:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
 
 
 @pytest.mark.conformance("K-15", "K-16")
