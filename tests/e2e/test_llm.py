@@ -100,6 +100,26 @@ async def test_the_setting_of_the_moment_decides(tmp_path: Path, sink: Sink, hel
     assert int(received.header("Upstash-Retried") or 0) > 0
 
 
+@pytest.mark.parametrize("is_polite", [False, True])
+async def test_a_client_that_goes_away_ends_its_chat(*, is_polite: bool) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.wait_gone()
+        gone.set()
+
+    gone = asyncio.Event()
+    async with raw_server(script) as upstream:
+        with running("dev", llm_base_url=upstream.url("")) as server:
+            async with connected(server.port) as wire:
+                await wire.send(request("POST", f"/llm{PATH}", body=BODY))
+                await upstream.wait_request()
+                if is_polite:
+                    wire.end_sending()
+                    assert await wire.wait_closed() == b""
+            async with asyncio.timeout(10):
+                await gone.wait()
+
+
 async def test_a_chat_may_end_before_the_server_does(tmp_path: Path) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
