@@ -86,6 +86,19 @@ async def test_a_batch_for_the_llm(sdk: JavaScriptSdk, plain_sink: Sink) -> None
     assert received.header("Upstash-Message-Id") == published[0]["messageId"]
 
 
+@pytest.mark.conformance("K-16")
+async def test_a_queue_of_calls(sdk: JavaScriptSdk, plain_sink: Sink) -> None:
+    request = {"api": {"name": "llm"}, "callback": plain_sink.url_of("/callback")}
+    for number in range(3):
+        body = {"n": number}
+        published = await sdk.call_queue("llm", "enqueueJSON", {**request, "body": body})
+        assert set(published) == {"messageId"}
+    received = await plain_sink.wait_for(3, PATH)
+    assert [json.loads(each.body)["n"] for each in received] == [0, 1, 2]
+    logs = (await sdk.call("logs", {"filter": {"queueName": "llm"}}))["logs"]
+    assert {(entry["api"], entry["queueName"]) for entry in logs} == {("llm", "llm")}
+
+
 @pytest.mark.conformance("K-15")
 async def test_a_failed_call_in_the_dlq(sdk: JavaScriptSdk, plain_sink: Sink) -> None:
     url = plain_sink.script(PATH, Answer(500, b"boom"), Answer(200, COMPLETION))

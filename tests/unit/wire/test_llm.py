@@ -38,6 +38,12 @@ def test_a_message_for_the_llm(destination: str) -> None:
     assert given.headers == ()
 
 
+@pytest.mark.conformance("K-16")
+def test_a_queue_takes_messages_for_the_llm() -> None:
+    given = envelope("api/llm", CALLBACK, body=REQUEST, llm_url=LLM, queue="q")
+    assert (given.url, given.api, given.queue_name) == (LLM, "llm", "q")
+
+
 def test_other_messages_name_no_api() -> None:
     assert envelope(llm_url=LLM).api is None
     assert envelope(LLM.replace("localhost", "h"), llm_url=LLM).api is None
