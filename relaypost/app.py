@@ -23,6 +23,7 @@ from relaypost.domain.retention import RetentionPeriods
 from relaypost.domain.types import UnixMs
 from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
+from relaypost.outbound.llm import LlmSender
 from relaypost.outbound.sender import HttpSender, SenderLimits
 from relaypost.outbound.tls import client_context
 from relaypost.runtime import Ids, SystemClock
@@ -36,7 +37,7 @@ from relaypost.service.projects import (
     new_key,
 )
 from relaypost.store.sqlite.store import SqliteStore
-from relaypost.wire import tokens
+from relaypost.wire import llm, tokens
 
 SPARE_FILES = 2048
 """Open files for callers and for idle connections to destinations, beside one each delivery."""
@@ -61,6 +62,7 @@ class Application:
         self._clock = SystemClock()
         self._ids = Ids()
         self._directory = Directory(development=development)
+        self._llm: LlmSender | None = None
         self._stop = asyncio.Event()
 
     async def run(self, tell: Callable[[Started], None]) -> None:
@@ -72,7 +74,8 @@ class Application:
         """
         with contextlib.ExitStack() as opened:
             listeners = self._listen(opened)
-            sender = _sender(self._settings)
+            sender = _sender(self._settings, AddressPolicy(self._settings.allow_networks))
+            self._llm = _llm_sender(self._settings)
             store = open_store(self._settings)
             try:
                 self._clock.raise_floor(UnixMs(await store.upkeep.newest_time() + 1))
@@ -86,6 +89,8 @@ class Application:
                 await self._serve(store, sender, listeners, lambda: tell(started))
             finally:
                 await store.upkeep.close()
+                if self._llm is not None:
+                    await self._llm.close()
 
     async def _serve(
         self,
@@ -147,6 +152,7 @@ class Application:
                 grace_seconds=settings.shutdown_grace / 1000,
                 retention=_retention(settings),
             ),
+            apis={} if self._llm is None else {llm.API: self._llm},
         )
 
     def _api(self, store: SqliteStore, engine: Engine) -> Api:
@@ -157,6 +163,7 @@ class Application:
             clock=self._clock,
             policy=AddressPolicy(settings.allow_networks),
             keys=self._key_ring(),
+            llm=self._llm,
             limits=_limits(settings),
             retention=_retention(settings),
         )
@@ -224,7 +231,18 @@ def fit_open_files(settings: Settings) -> Settings:
     return replace(settings, max_open_attempts=fitting)
 
 
-def _sender(settings: Settings) -> HttpSender:
+def _llm_sender(settings: Settings) -> LlmSender | None:
+    if settings.llm_base_url is None:
+        return None
+    return LlmSender(
+        _sender(settings, AddressPolicy(opens_all=True)),
+        url=settings.llm_base_url + llm.PATH,
+        token=settings.llm_token,
+        timeout_ms=settings.max_timeout or Limits().max_timeout_ms,
+    )
+
+
+def _sender(settings: Settings, policy: AddressPolicy) -> HttpSender:
     try:
         context = client_context(ca_file=settings.ssl_cert_file, verify=settings.tls_verify)
     except OSError as error:
@@ -233,7 +251,7 @@ def _sender(settings: Settings) -> HttpSender:
             f"SSL_CERT_FILE {settings.ssl_cert_file!r} can't be used: {reason}"
         ) from None
     return HttpSender(
-        AddressPolicy(settings.allow_networks),
+        policy,
         ssl_context=context,
         limits=SenderLimits(max_body_bytes=settings.max_message_size),
     )

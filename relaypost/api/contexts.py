@@ -18,6 +18,7 @@ def publish_context(
         policy=service.policy,
         now=service.clock.now(),
         caller_ip=request.caller_ip,
+        llm_url=None if service.llm is None else service.llm.url,
         token_in_query=request.caller.token_in_query,
         groups=groups,
     )

@@ -1,6 +1,6 @@
 """Which function answers which method and path."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -9,6 +9,7 @@ from relaypost.api import (
     dead_letters,
     flow_control_keys,
     keys,
+    llm,
     logs,
     messages,
     publish,
@@ -17,7 +18,7 @@ from relaypost.api import (
 )
 from relaypost.api.http import Response
 
-Handler = Callable[..., Awaitable[Response]]
+Handler = Callable[..., Coroutine[Any, Any, Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class Route:
     is_readable: bool = True
     """Whether a read-only token may GET it."""
     takes_batch: bool = False
+    needs_llm: bool = False
+    """Whether there is none where `api/llm` is not configured."""
+    is_slow: bool = False
+    """Whether its answer takes so long that it is given up when the client goes away."""
 
     def handler(self, method: str) -> Handler | None:
         return self.methods.get("GET" if method == "HEAD" else method)
@@ -60,6 +65,7 @@ COLLECTIONS = {
     b"/v2/keys/rotate": Route({"POST": keys.rotate_keys}),
     b"/v2/rotate": Route({"POST": keys.rotate_keys}),
     b"/v2/topics": Route({"GET": url_groups.list_groups}),
+    b"/llm/v1/chat/completions": Route({"POST": llm.complete_chat}, needs_llm=True, is_slow=True),
 }
 """Routes that a trailing slash does not change."""
 

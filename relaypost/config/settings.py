@@ -30,6 +30,8 @@ class Settings:
     allow_networks: Networks
     ssl_cert_file: str | None
     tls_verify: bool
+    llm_base_url: str | None
+    llm_token: str | None
     region: str | None
     signature_backdate: int
     cors_origins: tuple[str, ...]

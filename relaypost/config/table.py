@@ -100,6 +100,20 @@ TABLE = (
         help="Whether certificates of destinations are checked.",
     ),
     Setting(
+        name="llm_base_url",
+        parse=values.service_url,
+        default=None,
+        help="OpenAI-compatible service behind api/llm and the chat endpoint, for example "
+        "http://localhost:11434.",
+    ),
+    Setting(
+        name="llm_token",
+        parse=values.credential,
+        default=None,
+        help="Token that the service of RELAYPOST_LLM_BASE_URL asks for.",
+        secret=True,
+    ),
+    Setting(
         name="region",
         parse=values.region,
         default=None,

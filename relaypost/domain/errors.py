@@ -7,6 +7,7 @@
     ├── Unauthorized       no valid token
     ├── Forbidden          a valid token without the right
     ├── NotFound           unknown to this project
+    ├── Unreachable        a service that the server asks on behalf of a caller gave no answer
     └── StoreUnavailable   the store can't be reached or written; try again
 
 The message of each is the text that the caller reads; `wire/errors.py` maps kinds to statuses.
@@ -42,6 +43,10 @@ class Forbidden(RelaypostError):
 class NotFound(RelaypostError):
     index: int | None = None
     in_workflow: bool = False
+
+
+class Unreachable(RelaypostError):
+    pass
 
 
 class StoreUnavailable(RelaypostError):

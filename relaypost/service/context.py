@@ -8,6 +8,7 @@ from relaypost.domain.retention import RetentionPeriods
 from relaypost.runtime import Clock
 from relaypost.service.intake import Intake
 from relaypost.service.keys import KeyRing
+from relaypost.service.llm import Llm
 from relaypost.store.base import Store
 
 
@@ -18,5 +19,6 @@ class Service:
     clock: Clock
     policy: AddressPolicy
     keys: KeyRing
+    llm: Llm | None = None
     limits: Limits = field(default_factory=Limits)
     retention: RetentionPeriods = field(default_factory=RetentionPeriods)

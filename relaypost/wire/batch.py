@@ -3,7 +3,6 @@
 SDKs write every value as text; whatever else is allowed takes the slow way of `_read_loose`.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
@@ -13,12 +12,13 @@ import msgspec
 from relaypost.domain.errors import BodyTooLarge, Invalid, NotFound, QuotaExceeded
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Publication
-from relaypost.wire.destinations import NO_SCHEME
+from relaypost.wire.destinations import NO_SCHEME, api_of
 from relaypost.wire.headers import encode_pairs
 from relaypost.wire.json_bodies import decoding_reason
 from relaypost.wire.option_values import exceeded
 from relaypost.wire.options import collect
 from relaypost.wire.publish import PublishContext, holds_step, make_publication
+from relaypost.wire.surrogates import mend_surrogates
 from relaypost.wire.targets import repair_text
 
 NULL: Final = msgspec.Raw(b"null")
@@ -31,6 +31,7 @@ class Item(msgspec.Struct):
     headers: dict[str, str] | None = None
     body: str | None = None
     queue: str | None = None
+    callback: str | None = None
 
     def lines(self) -> Iterable[tuple[str, str]]:
         return (self.headers or {}).items()
@@ -43,6 +44,7 @@ class LooseItem(msgspec.Struct):
     headers: msgspec.Raw = NULL
     body: msgspec.Raw = NULL
     queue: msgspec.Raw = NULL
+    callback: msgspec.Raw = NULL
 
 
 class ReadItem(msgspec.Struct):
@@ -52,6 +54,7 @@ class ReadItem(msgspec.Struct):
     header_lines: list[tuple[str, str]]
     body: str
     queue: str | None
+    callback: str | None
 
     def lines(self) -> Iterable[tuple[str, str]]:
         return self.header_lines
@@ -62,12 +65,6 @@ _raw_items = msgspec.json.Decoder(list[msgspec.Raw])
 _loose_item = msgspec.json.Decoder(LooseItem)
 _raw_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _text = msgspec.json.Decoder(str)
-
-# Escapes in order, so that the pairs are passed over and an escaped backslash starts nothing.
-_ESCAPES = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
-)
 
 
 Items = Sequence[Item | msgspec.Raw]
@@ -123,9 +120,12 @@ def _read_items(items: Items, context: PublishContext) -> Iterator[Publication]:
 
 def _read_item(item: Item | ReadItem, context: PublishContext) -> Publication:
     """An item behaves like a request of its own, but its destination is data: nothing is cut."""
+    destination, lines = repair_text(item.destination), item.lines()
+    if item.callback and api_of(destination):
+        lines = (*lines, ("Upstash-Callback", item.callback))  # a header of that name comes first
     return make_publication(
-        repair_text(item.destination),
-        collect(encode_pairs(item.lines())),
+        destination,
+        collect(encode_pairs(lines)),
         (item.body or "").encode(),
         context=context,
         queue=item.queue or None,
@@ -143,7 +143,7 @@ def _decode(body: bytes) -> Items:
     try:
         return _decode_any(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        mended = _ESCAPES.sub(_replace_lone_surrogate, body)
+        mended = mend_surrogates(body)
         if mended == body:
             raise Invalid(f"invalid JSON body: {decoding_reason(error)}") from None
         return _decode(mended)
@@ -160,10 +160,6 @@ def _decode_any(body: bytes) -> Items:
         raise Invalid("batch body must be a JSON array") from None
 
 
-def _replace_lone_surrogate(escape: re.Match[bytes]) -> bytes:
-    return rb"\ufffd" if escape[1] else escape[0]
-
-
 def _read_fields(item: Item | msgspec.Raw) -> Item | ReadItem:
     if isinstance(item, Item):
         return item
@@ -176,6 +172,7 @@ def _read_fields(item: Item | msgspec.Raw) -> Item | ReadItem:
         _read_headers(loose.headers),
         _read_body(loose.body),
         _read_queue(loose.queue),
+        _text.decode(loose.callback) if _is_text(loose.callback) else None,
     )
 
 

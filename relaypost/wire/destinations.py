@@ -7,11 +7,12 @@ from typing import Final
 from relaypost.domain.addresses import AddressPolicy, judge_destination, literal_address
 from relaypost.domain.errors import Invalid, NotFound
 from relaypost.domain.urls import InvalidUrl, split_url
+from relaypost.wire import llm
 from relaypost.wire.headers import shown_text
 from relaypost.wire.options import CALLBACK
-from relaypost.wire.unavailable import refuse_llm
 
 MAX_NAME_BYTES: Final = 256
+API_PREFIX: Final = "api/"
 NO_SCHEME: Final = "endpoint has invalid scheme, add http:// or https://"
 
 _NAME = re.compile(r"[A-Za-z0-9_.\-]+")
@@ -34,8 +35,9 @@ def check_destination(text: str, policy: AddressPolicy) -> bool:
             raise Invalid(f"invalid destination url: {defect}")
         return False
     name = text.partition("?")[0]
-    if name.startswith("api/"):
-        _check_api(name.removeprefix("api/"))
+    if name.startswith(API_PREFIX):
+        _check_api(name.removeprefix(API_PREFIX))
+        return False
     if not is_name(name):
         raise Invalid(f"invalid destination url: {NO_SCHEME}")
     return True
@@ -46,10 +48,14 @@ def unknown_group(name: str) -> NotFound:
     return NotFound(f"topic {name} not found")
 
 
+def api_of(destination: str) -> str | None:
+    """The API that a checked destination names; there is one (section 7.4)."""
+    return llm.API if destination.startswith(API_PREFIX) else None
+
+
 def _check_api(name: str) -> None:
-    if name != "llm":
+    if name != llm.API:
         raise Invalid(f"invalid destination url: unknown api {name}")
-    refuse_llm()
 
 
 def callback_url(text: str, prefix: str, policy: AddressPolicy) -> str:

@@ -14,6 +14,7 @@ from relaypost.domain.errors import (
     RelaypostError,
     StoreUnavailable,
     Unauthorized,
+    Unreachable,
 )
 
 STATUSES: Final[dict[type[RelaypostError], int]] = {
@@ -23,6 +24,7 @@ STATUSES: Final[dict[type[RelaypostError], int]] = {
     NotFound: 404,
     QuotaExceeded: 412,
     BodyTooLarge: 413,
+    Unreachable: 502,
     StoreUnavailable: 503,
 }
 

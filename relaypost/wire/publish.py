@@ -4,7 +4,7 @@ raw target and headers --collect--> options --read--> values --> Publication
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -21,9 +21,11 @@ from relaypost.wire.callback_options import (
     read_callbacks,
 )
 from relaypost.wire.deduplication import Content, deduplication_key
-from relaypost.wire.destinations import check_destination, is_name
+from relaypost.wire.destinations import api_of, check_destination, is_name
 from relaypost.wire.fan_out import fan_out, find_group, with_defaults
 from relaypost.wire.headers import Pairs, check_pairs, decode_value
+from relaypost.wire.llm import API as LLM
+from relaypost.wire.llm import url_of_llm
 from relaypost.wire.option_values import (
     OptionValues,
     check_delay,
@@ -66,6 +68,8 @@ class PublishContext:
     policy: AddressPolicy
     now: UnixMs
     caller_ip: str | None = None
+    llm_url: str | None = None
+    """What `api/llm` stands for; `None` where it is not configured."""
     token_in_query: bool = False
     """The request's `Authorization` then is the sender's own, and may be forwarded."""
     groups: Mapping[str, UrlGroup] = field(default_factory=dict)
@@ -114,6 +118,7 @@ def make_publication(
     if group is not None:
         options = with_defaults(options, group)
     texts = options.message.texts
+    llm_url = url_of_llm(context.llm_url, texts, body) if api_of(destination) else None
     delivery = read_delivery(options, context)
     queue = read_queue(texts, queue)
     _refuse(texts)
@@ -122,6 +127,8 @@ def make_publication(
     check_quotas(delivery.values, limits)
     check_callback_quotas(delivery.callbacks, limits)
     envelope = _envelope(destination, body, delivery=delivery, queue=queue, context=context)
+    if llm_url is not None:
+        envelope = replace(envelope, url=llm_url, api=LLM)
     messages = tuple(
         [
             NewMessage(

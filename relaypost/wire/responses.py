@@ -30,6 +30,7 @@ class EnvelopeFields(msgspec.Struct, kw_only=True, omit_defaults=True, rename="c
     method: str
     header: dict[str, list[str]]
     max_retries: int
+    api: str | None = None
     topic_name: str | None = None
     endpoint_name: str | None = None
     schedule_id: str | None = None
@@ -101,6 +102,7 @@ def envelope_fields(id: MessageId, envelope: Envelope) -> dict[str, Any]:
         "method": envelope.method,
         "header": shown_headers(envelope.headers, envelope.redaction),
         "max_retries": envelope.max_retries,
+        "api": envelope.api,
         "topic_name": envelope.topic_name,
         "endpoint_name": envelope.endpoint_name,
         "schedule_id": envelope.schedule_id,

@@ -8,10 +8,6 @@ from collections.abc import Mapping
 from relaypost.domain.errors import Invalid
 
 
-def refuse_llm() -> None:
-    raise Invalid("invalid destination url: api llm is not configured")
-
-
 def refuse_workflow(texts: Mapping[str, str], prefix: str) -> None:
     """A message belongs to a workflow run when it has both headers (workflow API, 1.3)."""
     if "Workflow-Runid" in texts and "Workflow-Init" in texts:

@@ -63,9 +63,12 @@ async def test_no_secret_is_logged(tmp_path: Path, sink: Sink, log_format: str) 
 
 
 @pytest.mark.conformance("K-11", "P-2")
-async def test_a_webhook_url_leaves_no_trace_of_its_token(tmp_path: Path, sink: Sink) -> None:
+@pytest.mark.parametrize("route", ["publish", "enqueue/shop"])
+async def test_a_webhook_url_leaves_no_trace_of_its_token(
+    tmp_path: Path, sink: Sink, route: str
+) -> None:
     options = f"upstash-retries=5&qstash_token={TOKEN}&upstash-header-forward=true"
-    target = f"/v2/publish/{sink.url_of('/hook')}?shop=7&{options}"
+    target = f"/v2/{route}/{sink.url_of('/hook')}?shop=7&{options}"
     payload = b'{"id": 1,  "note": "\xc3\xa9"}'
     of_sender = (("X-Shop-Hmac", "abc="), ("Content-Type", "application/json; charset=utf-8"))
 
@@ -75,7 +78,13 @@ async def test_a_webhook_url_leaves_no_trace_of_its_token(tmp_path: Path, sink: 
         assert reply.status == 200
         assert reply.json["url"] == sink.url_of("/hook?shop=7")
         received = await sink.wait_one("/hook")
+        message_id = reply.json["messageId"]
+        message = await ask(server.port, "GET", f"/v2/messages/{message_id}", token=TOKEN)
+        logs = await ask(server.port, "GET", f"/v2/events?messageId={message_id}", token=TOKEN)
 
+    assert message.json["maxRetries"] == 5
+    assert len(logs.json["events"]) >= 2
+    assert not CANARY.search((message.body + logs.body).decode())
     assert received.target == "/hook?shop=7"
     assert received.body == payload
     assert [received.header(name) for name, _ in of_sender] == [value for _, value in of_sender]

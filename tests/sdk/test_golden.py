@@ -18,9 +18,11 @@ from tests.support.sinks import Answer, Sink, listening_sink
 PREFIX = "/prefix"
 """Base path of some recorded calls."""
 
-NOT_BUILT = ("/v2/schedules", "/v2/workflows", "/llm/")
+NOT_BUILT = ("/v2/schedules", "/v2/workflows")
 """Routes that answer 404 as long as their feature is missing."""
 
+CHAT = "/llm/"
+LLM = "api/llm"
 ELSEWHERE = ("/v2/elsewhere", "/cfg/", "/other/")
 """Redirections, and other servers, of the recording."""
 
@@ -70,15 +72,18 @@ def account(server: RelaypostProcess) -> Account:
 
 
 @pytest.fixture
-def server() -> Iterator[RelaypostProcess]:
-    with running("dev", base_path=PREFIX, max_open_attempts="1") as server:
-        yield server
+async def sink() -> AsyncIterator[Sink]:
+    async with listening_sink() as sink:
+        as_json = (("Content-Type", "application/json"),)
+        sink.script("/v1/chat/completions", Answer(200, b"{}", as_json))
+        yield sink
 
 
 @pytest.fixture
-async def sink() -> AsyncIterator[Sink]:
-    async with listening_sink() as sink:
-        yield sink
+def server(sink: Sink) -> Iterator[RelaypostProcess]:
+    settings = {"max_open_attempts": "1", "llm_base_url": sink.url}
+    with running("dev", base_path=PREFIX, **settings) as server:
+        yield server
 
 
 @pytest.fixture
@@ -195,9 +200,8 @@ def items_of(request: Recorded, path: str) -> Iterable[tuple[str, dict[str, str]
 
 
 def refusal_of_item(destination: str, options: dict[str, str]) -> int | None:
-    if destination == "api/llm":
-        return HTTPStatus.BAD_REQUEST  # not configured (section 7.4)
-    if not destination.lower().startswith(("http://", "https://")) and destination not in GROUPS:
+    is_url = destination.lower().startswith(("http://", "https://"))
+    if not is_url and destination not in (*GROUPS, LLM):
         return HTTPStatus.NOT_FOUND
     has_bad_delay = options.get("upstash-delay") in ("-1s", "NaNs")
     has_bad_limits = options.get("upstash-flow-control-value") in ("parallelism=0", "")
@@ -217,6 +221,8 @@ def check_readable(request: Recorded, answer: Answered) -> None:
     elif is_publish(request):
         ((destination, *_),) = items_of(request, path)
         _check_published(answer.json(), destination)
+    elif path.startswith(CHAT):
+        assert answer.json() == {}
     else:
         _check_element(request.method, path, answer)
 
@@ -226,7 +232,9 @@ def _check_published(element: Any, destination: str) -> None:
     is_group = destination in GROUPS
     messages = element if is_group else [element]
     assert len(messages) == (2 if is_group else 1)
-    assert all(isinstance(message["messageId"], str) and message["url"] for message in messages)
+    for message in messages:
+        assert isinstance(message["messageId"], str)
+        assert ("url" in message) == (destination != LLM)
 
 
 def _check_element(method: str, path: str, answer: Answered) -> None:

@@ -58,6 +58,41 @@ def test_an_item_is_like_the_single_request() -> None:
     assert batch(item(headers=headers, body="b")) == (publish(URL, headers, body=b"b"),)
 
 
+LLM = "http://llm:1/v1/chat/completions"
+FOR_LLM = {"destination": "api/llm", "body": {"model": "m"}}
+
+
+@pytest.mark.conformance("K-16")
+@pytest.mark.parametrize(
+    ("fields", "callback"),
+    [
+        ({"headers": {"upstash-callback": URL}}, URL),
+        ({"callback": URL}, URL),
+        ({"callback": "https://h/other", "headers": {"UPSTASH-Callback": URL}}, URL),
+        ({"callback": URL, "headers": {"Upstash-Callback": ["", " "], "n": 1}}, URL),
+    ],
+)
+def test_items_for_the_llm(fields: dict[str, Any], callback: str) -> None:
+    """One example of the documentation has the callback beside the destination."""
+    given = only(batch({**FOR_LLM, **fields}, llm_url=LLM))
+    assert (given.url, given.api, given.body) == (LLM, "llm", b'{"model":"m"}')
+    assert given.callback is not None
+    assert given.callback.url == callback
+
+
+@pytest.mark.conformance("K-15", "K-16")
+@pytest.mark.parametrize("fields", [{}, {"callback": None}, {"callback": ""}, {"callback": [URL]}])
+def test_items_for_the_llm_without_a_callback(fields: dict[str, Any]) -> None:
+    error = {"error": "Upstash-Callback is required for api/llm", "index": 0}
+    assert refusal({**FOR_LLM, **fields}, llm_url=LLM) == (400, error)
+    assert refusal({**FOR_LLM, "callback": "a\nb"}, llm_url=LLM)[0] == 400
+
+
+@pytest.mark.parametrize("callback", ["https://h/", 5])
+def test_elsewhere_a_callback_beside_the_destination_is_nothing(callback: object) -> None:
+    assert only(batch(item(callback=callback), llm_url=LLM)).callback is None
+
+
 @pytest.mark.conformance("P-31")
 def test_items_as_python_sends_them() -> None:
     given = only(batch(item(headers={}, body=None, queue=None)))

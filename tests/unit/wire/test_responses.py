@@ -86,6 +86,14 @@ def test_a_message_with_nothing_set_has_the_required_fields_only() -> None:
     }
 
 
+@pytest.mark.conformance("K-15")
+def test_what_was_published_to_an_api_says_so() -> None:
+    for_llm = replace(PLAIN, api="llm")
+    assert shown(for_llm)["api"] == "llm"
+    answer = LastResponse(status=500, headers=(), body=b"")
+    assert json.loads(dead_letter_body(dead_letter(for_llm, answer)))["api"] == "llm"
+
+
 def test_a_message_with_everything_set() -> None:
     assert shown(FULL) == {
         "messageId": message_text(ID),
