@@ -14,7 +14,7 @@ from tests.support.stand_ins import certified
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 LAST = b"0\r\n\r\n"
-LARGE = 64 * 1024 * 1024
+LARGE = 16 * 1024 * 1024
 
 
 def chunk(data: bytes) -> bytes:
@@ -163,7 +163,7 @@ async def test_nothing_is_read_that_nobody_takes(
     sender = make_sender(ssl_context=request.getfixturevalue("trusting_context"))
     context = certified(authority, "127.0.0.1") if tls else None
     async with raw_server(script, ssl=context) as server:
-        stream = await opened(sender, server.url())
+        stream = await opened(sender, server.url(), timeout_ms=60_000)
         size = 0
         while piece := await stream.read():
             assert not isinstance(piece, NotReached)
