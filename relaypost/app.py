@@ -26,6 +26,7 @@ from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
 from relaypost.operator.paths import socket_path
 from relaypost.operator.server import OperatorSocket
+from relaypost.outbound.llm import LlmSender
 from relaypost.outbound.sender import HttpSender, SenderLimits
 from relaypost.outbound.tls import client_context
 from relaypost.runtime import Ids, SystemClock
@@ -36,7 +37,7 @@ from relaypost.service.directory import Directory
 from relaypost.service.first_projects import ensure_development_projects, ensure_first_project
 from relaypost.service.keys import KeyRing
 from relaypost.store.sqlite.store import SqliteStore
-from relaypost.wire import tokens
+from relaypost.wire import llm, tokens
 
 SPARE_FILES = 2048
 """Open files for callers and for idle connections to destinations, beside one each delivery."""
@@ -61,6 +62,7 @@ class Application:
         self._clock = SystemClock()
         self._ids = Ids()
         self._directory = Directory(development=development, limits=limits_of(settings))
+        self._llm: LlmSender | None = None
         self._stop = asyncio.Event()
 
     async def run(self, tell: Callable[[Started], None]) -> None:
@@ -72,7 +74,8 @@ class Application:
         """
         with contextlib.ExitStack() as opened:
             listeners = self._listen(opened)
-            sender = _sender(self._settings)
+            sender = _sender(self._settings, AddressPolicy(self._settings.allow_networks))
+            self._llm = _llm_sender(self._settings)
             store = open_store(self._settings)
             try:
                 self._clock.raise_floor(UnixMs(await store.upkeep.newest_time() + 1))
@@ -86,6 +89,8 @@ class Application:
                 await self._serve(store, sender, listeners, lambda: tell(started))
             finally:
                 await store.upkeep.close()
+                if self._llm is not None:
+                    await self._llm.close()
 
     async def _serve(
         self,
@@ -150,6 +155,7 @@ class Application:
                 grace_seconds=settings.shutdown_grace / 1000,
                 retention=_retention(settings),
             ),
+            apis={} if self._llm is None else {llm.API: self._llm},
         )
 
     @contextlib.asynccontextmanager
@@ -192,6 +198,7 @@ class Application:
             clock=self._clock,
             policy=AddressPolicy(settings.allow_networks),
             keys=self._key_ring(),
+            llm=self._llm,
             limits=limits_of(settings),
             own_limits=self._directory.own_limits,
             retention=_retention(settings),
@@ -264,7 +271,18 @@ def fit_open_files(settings: Settings) -> Settings:
     return replace(settings, max_open_attempts=fitting)
 
 
-def _sender(settings: Settings) -> HttpSender:
+def _llm_sender(settings: Settings) -> LlmSender | None:
+    if settings.llm_base_url is None:
+        return None
+    return LlmSender(
+        _sender(settings, AddressPolicy(opens_all=True)),
+        url=settings.llm_base_url + llm.PATH,
+        token=settings.llm_token,
+        timeout_ms=settings.max_timeout or Limits().max_timeout_ms,
+    )
+
+
+def _sender(settings: Settings, policy: AddressPolicy) -> HttpSender:
     try:
         context = client_context(ca_file=settings.ssl_cert_file, verify=settings.tls_verify)
     except OSError as error:
@@ -273,7 +291,7 @@ def _sender(settings: Settings) -> HttpSender:
             f"SSL_CERT_FILE {settings.ssl_cert_file!r} can't be used: {reason}"
         ) from None
     return HttpSender(
-        AddressPolicy(settings.allow_networks),
+        policy,
         ssl_context=context,
         limits=SenderLimits(max_body_bytes=settings.max_message_size),
     )
@@ -346,6 +364,13 @@ def limits_of(settings: Settings) -> Limits:
         max_retries=settings.max_retries,
         max_timeout_ms=settings.max_timeout,
         dedup_window_ms=settings.dedup_window,
+        max_period_ms=settings.max_period,
+        max_global_parallelism=settings.max_global_parallelism,
+        max_listed_keys=settings.max_listed_keys,
+        max_queues=settings.max_queues,
+        max_parallelism=settings.max_parallelism,
+        max_url_groups=settings.max_url_groups,
+        max_endpoints=settings.max_endpoints,
         max_daily_messages=settings.max_daily_messages,
         max_requests_per_second=settings.max_requests_per_second,
     )

@@ -1,5 +1,6 @@
 """The ASGI application: routing, authentication, errors, CORS (section 1)."""
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -7,8 +8,17 @@ from typing import Any
 from relaypost.api.bodies import Disconnected, OverLimit, Receive, drain, read_body
 from relaypost.api.bursts import Bursts
 from relaypost.api.callers import INVALID, CallerAddresses, authenticate
+from relaypost.api.clients import while_connected
 from relaypost.api.cors import Cors
-from relaypost.api.http import Caller, Request, Response, Scope
+from relaypost.api.http import (
+    FOR_CLIENT_ONLY,
+    Caller,
+    Pieces,
+    RawHeaders,
+    Request,
+    Response,
+    Scope,
+)
 from relaypost.api.routes import Route, match
 from relaypost.domain.errors import (
     BodyTooLarge,
@@ -35,7 +45,6 @@ NOT_FOUND = Response(404, b'{"error":"not found"}')
 NOT_ALLOWED = b'{"error":"method not allowed"}'
 INTERNAL = Response(500, b'{"error":"internal error"}')
 READ_ONLY = "read-only token is not allowed to perform this operation"
-JSON = (b"content-type", b"application/json")
 RETRY_AFTER = (b"retry-after", b"1")
 CLOSE = (b"connection", b"close")
 NO_CONTENT = 204
@@ -85,7 +94,11 @@ class Api:
         except Exception:
             log.exception("request failed", extra={"method": scope["method"]})
             response = INTERNAL
-        await self._respond(scope, send, response)
+        if response.pieces is None:
+            await self._respond(scope, send, response)
+            return
+        with contextlib.suppress(Disconnected):
+            await while_connected(receive, self._stream(scope, send, response, response.pieces))
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         method: str = scope["method"]
@@ -95,7 +108,7 @@ class Api:
         if path in (b"/healthz", b"/readyz"):
             return await self._health(method, path)
         found = match(path)
-        if found is None:
+        if found is None or (found.route.needs_llm and self._service.llm is None):
             return NOT_FOUND
         handler = found.route.handler(method)
         if handler is None:
@@ -118,7 +131,11 @@ class Api:
         )
         if not self._directory.has(caller.project_id):  # removed while the body came in
             raise Unauthorized(INVALID)
-        return await handler(self._service, request, *found.parameters)
+        answering = handler(self._service, request, *found.parameters)
+        if not found.route.is_slow:
+            return await answering
+        scope[FOR_CLIENT_ONLY] = True
+        return await while_connected(receive, answering)
 
     def _has_bursts(self, route: Route) -> bool:
         return not route.publishes and not (route.is_polled and self._directory.development)
@@ -159,18 +176,33 @@ class Api:
         self, scope: Scope, send: Send, response: Response, *, closes: bool = False
     ) -> None:
         body = response.body
-        headers = [*response.headers, *self._cors.headers(scope["headers"])]
-        if BURST in scope:
-            headers += scope[BURST]
+        headers = self._headers(scope, response)
         if response.status != NO_CONTENT:
             headers.append((b"content-length", b"%d" % len(body)))
         if body:
-            headers.append(JSON)
+            headers.append((b"content-type", response.media_type))
         if closes:
             headers.append(CLOSE)
         shown = b"" if scope["method"] == "HEAD" else body
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": shown, "more_body": closes})
+
+    async def _stream(self, scope: Scope, send: Send, response: Response, pieces: Pieces) -> None:
+        """Send piece by piece; a body that breaks off ends the connection, not the response."""
+        headers = [*self._headers(scope, response), (b"content-type", response.media_type)]
+        start = {"type": "http.response.start", "status": response.status, "headers": headers}
+        with contextlib.closing(pieces):
+            await send(start)
+            while piece := await pieces.read():
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            if piece is not None:
+                await send({"type": "http.response.body"})
+
+    def _headers(self, scope: Scope, response: Response) -> RawHeaders:
+        headers = [*response.headers, *self._cors.headers(scope["headers"])]
+        if BURST in scope:
+            headers += scope[BURST]
+        return headers
 
 
 def _announced(scope: Scope) -> int:

@@ -18,6 +18,7 @@ SETTINGS = {
     "max_delay_ms": "max_delay",
     "max_timeout_ms": "max_timeout",
     "dedup_window_ms": "dedup_window",
+    "max_period_ms": "max_period",
 }
 """Limits whose setting is called otherwise than they are."""
 

@@ -30,6 +30,8 @@ class Settings:
     allow_networks: Networks
     ssl_cert_file: str | None
     tls_verify: bool
+    llm_base_url: str | None
+    llm_token: str | None
     region: str | None
     signature_backdate: int
     cors_origins: tuple[str, ...]
@@ -44,6 +46,12 @@ class Settings:
     max_retries: int
     max_timeout: int
     dedup_window: int
+    max_period: int
+    max_listed_keys: int
+    max_queues: int
+    max_parallelism: int
+    max_url_groups: int
+    max_endpoints: int
     max_daily_messages: int
     max_requests_per_second: int
     log_retention: int

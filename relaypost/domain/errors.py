@@ -8,6 +8,7 @@
     ├── Forbidden          a valid token without the right
     ├── NotFound           unknown to this project
     ├── RateLimited        too much in a day, or in a second; says when to try again
+    ├── Unreachable        a service that the server asks on behalf of a caller gave no answer
     └── StoreUnavailable   the store can't be reached or written; try again
 
 The message of each is the text that the caller reads; `wire/errors.py` maps kinds to statuses.
@@ -61,6 +62,10 @@ class DailyLimitReached(RateLimited):
 class BurstLimitReached(RateLimited):
     def __init__(self, standing: RateLimit) -> None:
         super().__init__("burst rate limit exceeded", standing)
+
+
+class Unreachable(RelaypostError):
+    pass
 
 
 class StoreUnavailable(RelaypostError):

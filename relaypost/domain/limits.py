@@ -13,6 +13,11 @@ class Limits:
     max_retries: int = 100
     max_timeout_ms: int = 7_200_000
     dedup_window_ms: int = 600_000
+    max_period_ms: int = 604_800_000
+    """Of a flow-control key."""
+    max_global_parallelism: int = 1000
+    max_listed_keys: int = 10_000
+    """How many flow-control keys one answer shows."""
     max_queues: int = 100
     max_parallelism: int = 100
     """Of one queue."""
@@ -26,7 +31,8 @@ class Limits:
     """Of all that don't publish."""
 
 
-NAMES = frozenset(field.name for field in fields(Limits))
+NAMES = frozenset(field.name for field in fields(Limits)) - {"max_global_parallelism"}
+"""Those that a project may have of its own; the gates of projects are all alike."""
 
 
 def overridden(limits: Limits, own: Mapping[str, int]) -> Limits:

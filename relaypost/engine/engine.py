@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from relaypost.domain.errors import StoreUnavailable
@@ -46,16 +46,24 @@ class Engine:
         ids: Ids,
         signing: Signing,
         settings: EngineSettings,
+        apis: Mapping[str, Sender] | None = None,
     ) -> None:
+        """`apis` are the ways to what messages name instead of a URL; they are closed elsewhere."""
         self._clock = clock
         self._settings = settings
         self._sender = sender
-        self._attempts = Attempts(sender, clock=clock, ids=ids, signing=signing)
+        self._attempts = Attempts(sender, clock=clock, ids=ids, signing=signing, apis=apis or {})
         slots = Slots(settings.max_open_attempts)
         self.intake = Dispatcher(store.messages, clock=clock, slots=slots, attempt=self._start)
         self._settler = Settler(store.messages, clock=clock, dispatcher=self.intake)
         self._rescuer = Rescuer(store.messages, clock=clock, dispatcher=self.intake)
-        self._pruner = Pruner(store.upkeep, clock=clock, periods=settings.retention)
+        self._pruner = Pruner(
+            store.upkeep,
+            store.queues,
+            clock=clock,
+            dispatcher=self.intake,
+            periods=settings.retention,
+        )
         self._tasks: asyncio.TaskGroup | None = None
         self._loops: list[asyncio.Task[None]] = []
         self._open: dict[asyncio.Task[None], ProjectId] = {}

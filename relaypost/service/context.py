@@ -10,6 +10,7 @@ from relaypost.domain.types import ProjectId
 from relaypost.runtime import Clock
 from relaypost.service.intake import Intake
 from relaypost.service.keys import KeyRing
+from relaypost.service.llm import Llm
 from relaypost.store.base import Store
 
 
@@ -24,6 +25,7 @@ class Service:
     clock: Clock
     policy: AddressPolicy
     keys: KeyRing
+    llm: Llm | None = None
     limits: Limits = field(default_factory=Limits)
     """Of projects that have none of their own."""
     own_limits: Callable[[ProjectId], Limits | None] = _none

@@ -61,7 +61,7 @@ async def remove_project(office: Administration, name: str) -> int:
     tokens = await office.projects.tokens()
     if any(token.is_given and token.project_id == project.id for token in tokens):
         raise Forbidden(f"the token of {name!r} is given by a setting: take it out there first")
-    if not await office.projects.remove(project.id):
+    if not await office.projects.remove(project.id, now=office.clock.now()):
         raise NotFound(f"there is no project {name!r}")
     office.directory.set_tokens(project.id, ())
     await office.abandon(project.id)
@@ -72,7 +72,7 @@ async def remove_project(office: Administration, name: str) -> int:
 async def forget_removed(office: Administration) -> int:
     """Forget all that is left of removed projects."""
     total = 0
-    while forgotten := await office.upkeep.forget_removed(CHUNK):
+    while forgotten := await office.upkeep.forget_removed(CHUNK, now=office.clock.now()):
         total += forgotten
     return total
 

@@ -11,7 +11,7 @@
 The suite in `tests/store` is the definition of these protocols.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -20,6 +20,7 @@ from relaypost.domain.dead_letters import DeadLetter
 from relaypost.domain.filters import Filter, Page
 from relaypost.domain.flow_control import KeyStatus, Pace
 from relaypost.domain.lifecycle import Settlement
+from relaypost.domain.limits import Limits
 from relaypost.domain.logs import LogEntry
 from relaypost.domain.messages import Envelope, Message, NewMessage, Publication, Published
 from relaypost.domain.projects import Project, SigningKeys
@@ -29,12 +30,14 @@ from relaypost.domain.retention import Horizon
 from relaypost.domain.tokens import Token
 from relaypost.domain.types import (
     DeadLetterId,
+    Headers,
     LeaseId,
     MessageId,
     ProjectId,
     Sequence,
     UnixMs,
 )
+from relaypost.domain.url_groups import Endpoint, EndpointFilter, Excess, UrlGroup
 
 T = TypeVar("T")
 
@@ -54,7 +57,9 @@ class Accepted:
     claimed: list[Message]
     """Those of the new messages that are ACTIVE at once, held by the claim's lease."""
     next_due_at: UnixMs | None
-    """The earliest due time of those that are WAITING and not parked."""
+    """When the dispatcher has something to claim, by what is known from this."""
+    refused: int | None = None
+    """Of which publication, or dead letter, the queue would be one too many; nothing was done."""
     exceeded: RateLimit | None = None
     """The daily limit that had no room for them: nothing was accepted."""
 
@@ -65,7 +70,7 @@ class Claimed:
     more: bool
     """Whether further messages are due now."""
     next_due_at: UnixMs | None
-    """When the next waiting message falls due; `None` when there is none, or when `more`."""
+    """When the next one falls due or a gate opens by itself; `None` when none will, or `more`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class Settled:
     claimed: list[Message]
     """Parked messages that found room in the gates which these settlements opened."""
     next_due_at: UnixMs | None
-    """The earliest due time of the messages that these settlements made or put off."""
+    """When the dispatcher has something to claim, by what is known from this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,14 @@ class Rescued:
     count: int
     """How many messages were given back, or ended."""
     next_due_at: UnixMs | None
-    """The earliest due time of those that wait now, and of parked messages that were let go."""
+    """When the dispatcher has something to claim, by what is known from this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Canceled:
+    applied: list[bool]
+    next_due_at: UnixMs | None
+    """When the dispatcher has something to claim: the places of those are free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +104,7 @@ class Changed:
 
     applied: bool
     next_due_at: UnixMs | None
-    """When messages that it let go, or that fall due, are to be claimed."""
+    """When the dispatcher has something to claim, by what is known from this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +120,7 @@ class Messages(Protocol):
         publications: Items[Publication],
         *,
         claim: Claim | None,
+        max_queues: int = 0,
         now: UnixMs,
         daily_limit: int = 0,
     ) -> Accepted:
@@ -117,7 +130,8 @@ class Messages(Protocol):
         would be more than the project may make in this day of UTC.
 
         With a claim, messages that are due at once and pass all their gates are stored ACTIVE;
-        one that meets a closed gate is parked there.
+        one that meets a closed gate is parked there. A queue that is missing is made, unless it
+        would be one more than `max_queues`; 0 is no limit.
         """
         ...
 
@@ -132,8 +146,9 @@ class Messages(Protocol):
     async def settle(self, settlements: Items[Settlement], *, claim: Claim, now: UnixMs) -> Settled:
         """Apply each settlement if the claim's lease still holds its message.
 
-        With the transition go its log entries, callbacks and dead letter. Slots are freed, and a
-        gate that so gets room lets go as many parked messages as it has room for, oldest first.
+        With the transition go its log entries, callbacks and dead letter. Slots are freed, and the
+        place of a queue when the callbacks have ended too. A gate that so opens lets go as many
+        parked messages as it has room for, in the order in which they were ready.
         """
         ...
 
@@ -149,10 +164,7 @@ class Messages(Protocol):
         ...
 
     async def rescue(self, limit: int, *, now: UnixMs) -> Rescued:
-        """Give back messages whose lease has run out: due at once, or CANCELED if asked for.
-
-        Parked messages of gates at which no attempt is open are let go, should any be left behind.
-        """
+        """Give back messages whose lease has run out: due at once, or CANCELED if asked for."""
         ...
 
     async def get(self, project: ProjectId, ids: Items[MessageId]) -> list[Message]:
@@ -169,7 +181,7 @@ class Messages(Protocol):
         """The messages that a cancel would record: not terminal, no cancel asked; oldest first."""
         ...
 
-    async def cancel(self, project: ProjectId, ids: Items[MessageId], *, now: UnixMs) -> list[bool]:
+    async def cancel(self, project: ProjectId, ids: Items[MessageId], *, now: UnixMs) -> Canceled:
         """Cancel each at once, or, while its attempt is open, record the request."""
         ...
 
@@ -216,6 +228,7 @@ class DeadLetters(Protocol):
         all_or_none: bool,
         since: UnixMs,
         claim: Claim | None,
+        max_queues: int = 0,
         now: UnixMs,
         daily_limit: int = 0,
     ) -> Accepted:
@@ -298,6 +311,44 @@ class FlowControlKeys(Protocol):
         ...
 
 
+class UrlGroups(Protocol):
+    """URL groups by name; `updated_at` moves when a change makes a difference."""
+
+    async def all(self, project: ProjectId) -> list[UrlGroup]:
+        """By name."""
+        ...
+
+    async def get(self, project: ProjectId, names: Collection[str]) -> list[UrlGroup]:
+        """Those of the names that there are, all as of one moment, in no order."""
+        ...
+
+    async def add_endpoints(
+        self,
+        project: ProjectId,
+        name: str,
+        endpoints: Items[Endpoint],
+        *,
+        limits: Limits,
+        now: UnixMs,
+    ) -> Excess | None:
+        """Add or update endpoints; makes the group. Nothing is applied where a limit forbids it."""
+        ...
+
+    async def remove_endpoints(
+        self, project: ProjectId, name: str, endpoints: Items[EndpointFilter], *, now: UnixMs
+    ) -> bool:
+        """Remove endpoints, and with the last one the group; `False` when nothing was there."""
+        ...
+
+    async def set_headers(
+        self, project: ProjectId, name: str, headers: Headers, *, now: UnixMs
+    ) -> UrlGroup | None:
+        """Replace the default headers; answers the group, or `None` when there is none."""
+        ...
+
+    async def delete(self, project: ProjectId, name: str) -> bool: ...
+
+
 class Projects(Protocol):
     """Projects; one that is removed is not there any more, whatever is left to forget."""
 
@@ -317,7 +368,7 @@ class Projects(Protocol):
         """Make a project with its tokens; `False` when id, name or a token is taken."""
         ...
 
-    async def remove(self, project: ProjectId) -> bool:
+    async def remove(self, project: ProjectId, *, now: UnixMs) -> bool:
         """From now on it has no tokens, and no attempt of it starts; its name is free.
 
         `Upkeep.forget_removed` forgets what it owned.
@@ -346,7 +397,7 @@ class Upkeep(Protocol):
         """Forget at most about `limit` expired things; answers how many."""
         ...
 
-    async def forget_removed(self, limit: int) -> int:
+    async def forget_removed(self, limit: int, *, now: UnixMs) -> int:
         """Forget about `limit` rows of removed projects; zero when nothing of them is left."""
         ...
 
@@ -370,6 +421,12 @@ class Store(Protocol):
     def logs(self) -> Logs: ...
     @property
     def dead_letters(self) -> DeadLetters: ...
+    @property
+    def queues(self) -> Queues: ...
+    @property
+    def flow_control_keys(self) -> FlowControlKeys: ...
+    @property
+    def url_groups(self) -> UrlGroups: ...
     @property
     def projects(self) -> Projects: ...
     @property

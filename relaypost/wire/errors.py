@@ -15,6 +15,7 @@ from relaypost.domain.errors import (
     RelaypostError,
     StoreUnavailable,
     Unauthorized,
+    Unreachable,
 )
 
 STATUSES: Final[dict[type[RelaypostError], int]] = {
@@ -25,6 +26,7 @@ STATUSES: Final[dict[type[RelaypostError], int]] = {
     QuotaExceeded: 412,
     BodyTooLarge: 413,
     RateLimited: 429,
+    Unreachable: 502,
     StoreUnavailable: 503,
 }
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from relaypost.domain.dead_letters import DeadLetter
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.messages import Callback, Envelope, Message, Redaction
 from relaypost.domain.projects import SigningKeys
 from relaypost.domain.types import MessageId, Sequence
@@ -29,9 +30,16 @@ class EnvelopeFields(msgspec.Struct, kw_only=True, omit_defaults=True, rename="c
     method: str
     header: dict[str, list[str]]
     max_retries: int
+    api: str | None = None
     topic_name: str | None = None
     endpoint_name: str | None = None
     schedule_id: str | None = None
+    queue_name: str | None = None
+    flow_control_key: str | None = None
+    parallelism: int | None = None
+    rate: int | None = None
+    period: int | None = None
+    """In seconds; given whenever there is a key, and only then."""
     caller_ip: str | None = None
     caller_ip_too: str | None = msgspec.field(default=None, name="callerIP")
     """Clients read the one spelling or the other."""
@@ -94,9 +102,12 @@ def envelope_fields(id: MessageId, envelope: Envelope) -> dict[str, Any]:
         "method": envelope.method,
         "header": shown_headers(envelope.headers, envelope.redaction),
         "max_retries": envelope.max_retries,
+        "api": envelope.api,
         "topic_name": envelope.topic_name,
         "endpoint_name": envelope.endpoint_name,
         "schedule_id": envelope.schedule_id,
+        "queue_name": envelope.queue_name,
+        **_flow_control_fields(envelope.flow_control),
         "caller_ip": envelope.caller_ip,
         "caller_ip_too": envelope.caller_ip,
         "callback": envelope.callback and envelope.callback.url,
@@ -104,6 +115,18 @@ def envelope_fields(id: MessageId, envelope: Envelope) -> dict[str, Any]:
         "retry_delay_expression": envelope.retry_delay,
         "label": labels[0] if labels else None,
         "labels": labels or None,
+    }
+
+
+def _flow_control_fields(flow_control: FlowControl | None) -> dict[str, Any]:
+    """What the message itself brought, which need not be in force any more (section 4.9)."""
+    if flow_control is None:
+        return {}
+    return {
+        "flow_control_key": flow_control.key,
+        "parallelism": flow_control.parallelism,
+        "rate": flow_control.rate,
+        "period": flow_control.period_s,
     }
 
 

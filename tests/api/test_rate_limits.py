@@ -110,6 +110,29 @@ async def test_the_second_is_used_up(office: Office) -> None:
     assert (fourth.status, burst(fourth)) == (200, ["2", "1", str(SECOND_S + 1)])
 
 
+@pytest.mark.conformance("A-11")
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("POST", "/v2/publish/nowhere.example/", 400),
+        ("GET", "/v2/messages/none", 404),
+        ("GET", "/v2/nothing", 404),
+        ("POST", "/v2/publish/https://h.example/?upstash-delay=400d", 412),
+    ],
+)
+async def test_other_refusals_are_json_too(
+    office: Office, method: str, target: str, status: int
+) -> None:
+    token = await token_of(office)
+    refused = await office.ask(token, method, target)
+    unknown = await office.ask("nobody", method, target)
+    assert refused.status == status
+    assert unknown.status in (401, 404), "an unknown route is told to everyone"
+    for reply in (refused, unknown):
+        assert reply.headers["content-type"] == "application/json"
+        assert set(reply.json) == {"error"}
+
+
 async def test_publishing_has_no_limit_of_bursts(office: Office) -> None:
     token = await token_of(office, max_requests_per_second=1)
     replies = [await office.publish(token) for _ in range(3)]

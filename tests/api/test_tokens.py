@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from relaypost.api.routes import BULK, COLLECTIONS, ITEMS, RAW, Route, match
+from relaypost.api.routes import (
+    ACTIONS,
+    BULK,
+    COLLECTIONS,
+    ITEMS,
+    KEY_ACTIONS,
+    KEYS,
+    RAW,
+    Route,
+    match,
+)
 from relaypost.domain.tokens import Bindings, TokenKind
 from relaypost.service import projects, tokens
 from tests.support.http1 import Reply, connected, request
@@ -67,11 +77,14 @@ def every_route() -> list[tuple[str, str, Route]]:
     paths = [prefix.decode() + ends[prefix] for prefix, _ in RAW]
     paths += [path.decode() for path in (*COLLECTIONS, *BULK)]
     paths += [prefix.decode() + "some" for prefix, _ in ITEMS]
+    for prefix, actions in ACTIONS.items():
+        paths += [f"{prefix.decode()}some{ending.decode()}" for ending in actions]
+    paths += [f"{KEYS.decode()}some/{action.decode()}" for action in (b"other", *KEY_ACTIONS)]
     found = [(path, match(path.encode())) for path in paths]
     return [
         (method, path, known.route)
         for path, known in found
-        if known is not None
+        if known is not None and not known.route.needs_llm
         for method in METHODS
         if known.route.handler(method) is not None
     ]

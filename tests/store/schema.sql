@@ -126,6 +126,16 @@ CREATE TABLE "tokens" (
     created_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE url_groups (
+    project_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    endpoints BLOB NOT NULL,
+    headers BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (project_id, name)
+) STRICT;
+
 CREATE INDEX deduplications_expiry ON deduplications (expires_at);
 
 CREATE INDEX flow_control_keys_used ON flow_control_keys (used_at);
@@ -143,7 +153,8 @@ CREATE INDEX messages_keyed ON messages (key_gate, state, due_at, queue_id, plac
 
 CREATE INDEX messages_parked ON messages (parked_at, due_at, id) WHERE parked_at IS NOT NULL;
 
-CREATE INDEX messages_queued ON messages (queue_id, place_id) WHERE queue_id IS NOT NULL AND state <= 1;
+CREATE INDEX messages_queued ON messages (queue_id, place_id, state)
+    WHERE queue_id IS NOT NULL AND state <= 1;
 
 CREATE UNIQUE INDEX projects_name ON projects (name) WHERE is_removed = 0;
 

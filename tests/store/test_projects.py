@@ -76,8 +76,8 @@ async def test_ids_are_never_used_again(store: Store) -> None:
     for number in (1, 2):
         assert await store.projects.next_id() == number
         await store.projects.add(project(ProjectId(number)), [])
-    assert await store.projects.remove(ProjectId(2))
-    while await store.upkeep.forget_removed(10):
+    assert await store.projects.remove(ProjectId(2), now=NOW)
+    while await store.upkeep.forget_removed(10, now=NOW):
         pass
     assert await store.projects.next_id() == 3
 
@@ -106,8 +106,8 @@ async def test_keys_are_those_of_one_project(store: Store) -> None:
 
 async def test_a_removed_project_can_not_be_changed(store: Store) -> None:
     await store.projects.add(project(), [token(1)])
-    assert await store.projects.remove(PROJECT)
-    assert not await store.projects.remove(PROJECT)
+    assert await store.projects.remove(PROJECT, now=NOW)
+    assert not await store.projects.remove(PROJECT, now=NOW)
     assert (await store.projects.all(), await store.projects.tokens()) == ([], [])
     assert not await store.projects.set_tokens(PROJECT, [token(2)], was=[])
     assert not await store.projects.set_limit(PROJECT, "max_queues", 5)

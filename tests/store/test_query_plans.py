@@ -7,12 +7,17 @@ import pytest
 from relaypost.store.sqlite import connection as opening
 from relaypost.store.sqlite import (
     daily_counts,
+    flow_control_keys,
     gates,
     leases,
     messages,
     projects,
+    queues,
+    releases,
     removals,
     settlements,
+    starts,
+    url_groups,
 )
 from relaypost.store.sqlite.connection import open_writer, select
 
@@ -27,14 +32,48 @@ def plan(query: str) -> list[str]:
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        (messages.DUE, "messages USING INDEX messages_due (due_at<?)"),
-        (messages.IS_DUE, "messages USING INDEX messages_due (due_at<?)"),
-        (messages.PARKED, "messages USING INDEX messages_parked (parked_at=?)"),
-        (messages.PARK, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
-        (messages.ACTIVATE, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
-        (messages.ENVELOPE, "e USING INTEGER PRIMARY KEY (rowid=?)"),
+        (releases.DUE, "messages USING INDEX messages_due (due_at<?)"),
+        (releases.IS_DUE, "messages USING INDEX messages_due (due_at<?)"),
+        (releases.PARKED, "messages USING INDEX messages_parked (parked_at=?)"),
+        (
+            releases.PARKED_DUE,
+            "messages USING INDEX messages_parked (parked_at=? AND due_at<?)",
+        ),
+        (releases.HEAD_DUE, "messages USING COVERING INDEX messages_parked (parked_at=?)"),
+        (starts.PARK, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
+        (starts.ACTIVATE, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
+        (starts.ENVELOPE, "e USING INTEGER PRIMARY KEY (rowid=?)"),
         (messages.ENDED, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
         (messages.FIND_DUPLICATE, "deduplications USING PRIMARY KEY (project_id=? AND key=?)"),
+        (
+            queues.PLACES,
+            "messages USING COVERING INDEX messages_queued (queue_id=? AND place_id>?)",
+        ),
+        (queues.LAG, "messages USING COVERING INDEX messages_queued (queue_id=?)"),
+        (queues.LIVE, "messages USING INDEX messages_queued (queue_id=?)"),
+        (queues.GET, "queues USING INDEX queues_name (project_id=? AND name=?)"),
+        (queues.LIST, "queues USING INDEX queues_name (project_id=?)"),
+        (
+            flow_control_keys.WAIT_LIST,
+            "messages USING COVERING INDEX messages_keyed (key_gate=? AND state=? AND due_at<?)",
+        ),
+        (
+            flow_control_keys.OPEN,
+            "messages USING COVERING INDEX messages_keyed (key_gate=? AND state=?)",
+        ),
+        (
+            flow_control_keys.IS_NEEDED,
+            "messages USING COVERING INDEX messages_keyed (key_gate=? AND state<?)",
+        ),
+        (
+            flow_control_keys.PARKED,
+            "messages USING COVERING INDEX messages_parked (parked_at=?)",
+        ),
+        (
+            flow_control_keys.UNUSED,
+            "flow_control_keys USING INDEX flow_control_keys_used (used_at<?)",
+        ),
+        (flow_control_keys.GET, "flow_control_keys USING PRIMARY KEY (project_id=? AND key=?)"),
         (settlements.END, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
         (settlements.PUT_OFF, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
         (leases.RENEW, "leases USING INTEGER PRIMARY KEY (rowid=?)"),
@@ -57,18 +96,29 @@ def test_a_message_is_found_with_its_envelope() -> None:
     ]
 
 
+def test_groups_are_found_by_name() -> None:
+    assert plan(url_groups.GET) == [
+        "SCAN asked VIRTUAL TABLE INDEX 1:",
+        "SEARCH g USING INDEX sqlite_autoindex_url_groups_1 (project_id=? AND name=?)",
+    ]
+
+
 def test_a_rescue_looks_at_open_attempts_only() -> None:
     details = plan(leases.LOST)
     assert details[0] == "SCAN messages USING INDEX messages_active"
     assert not any("SCAN messages" in detail for detail in details[1:])
 
 
-def test_a_start_looks_at_open_attempts_only() -> None:
-    assert plan(gates.ACTIVE) == ["SCAN messages USING INDEX messages_active"]
+@pytest.mark.parametrize(
+    "query", [gates.ACTIVE, flow_control_keys.OPEN_IN_PROJECT, flow_control_keys.OPEN_KEYLESS]
+)
+def test_a_start_and_a_count_look_at_open_attempts_only(query: str) -> None:
+    (detail,) = plan(query)
+    assert re.fullmatch(r"SCAN messages USING (COVERING )?INDEX messages_active", detail)
 
 
 def test_a_start_goes_from_gate_to_gate() -> None:
-    searches = [detail for detail in plan(gates.BACKLOGS) if "messages" in detail]
+    searches = [detail for detail in plan(gates.LISTS) if "messages" in detail]
     assert all("messages_parked" in detail for detail in searches)
     assert all(detail.startswith("SEARCH") for detail in searches)
     assert len(searches) == 2
@@ -97,10 +147,10 @@ def test_a_backlog_is_not_looked_at() -> None:
             return False
 
         connection.set_progress_handler(count, 1)
-        connection.execute(messages.DUE, (1 << 50, 100)).fetchall()
+        connection.execute(releases.DUE, (1 << 50, 100)).fetchall()
         connection.execute(messages.NEXT_DUE).fetchall()
-        connection.execute(gates.BACKLOGS).fetchall()
-        connection.execute(messages.PARKED, (5, 1)).fetchall()
+        connection.execute(gates.LISTS).fetchall()
+        connection.execute(releases.PARKED, (5, 1)).fetchall()
         return counted
 
     assert steps(10_000) == steps(10)

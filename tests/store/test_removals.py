@@ -8,10 +8,13 @@ from typing import Any
 import apsw
 import pytest
 
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.gates import Capacity
+from relaypost.domain.limits import Limits
 from relaypost.domain.messages import State
 from relaypost.domain.tokens import Token, TokenKind
 from relaypost.domain.types import DeadLetterId, ProjectId
+from relaypost.domain.url_groups import Endpoint
 from relaypost.store.base import Store
 from relaypost.store.sqlite.connection import open_writer, select
 from relaypost.store.sqlite.removals import OTHERS
@@ -20,6 +23,7 @@ from tests.store.conftest import OpenStore
 from tests.support.books import Book, ids
 from tests.support.messages import (
     BUSY,
+    NOW,
     OTHER_PROJECT,
     PROJECT,
     new_message,
@@ -65,6 +69,13 @@ async def populate(book: Book, count: int = 1) -> None:
     token = Token(digest=b"t" * 32, project_id=OTHER_PROJECT, kind=TokenKind.FULL)
     await book.store.projects.add(project(OTHER_PROJECT), [token])
     await book.store.projects.set_limit(OTHER_PROJECT, "max_queues", 3)
+    await book.store.url_groups.add_endpoints(
+        OTHER_PROJECT,
+        "group",
+        [Endpoint(url="https://api.example.com/")],
+        limits=Limits(),
+        now=book.clock.now(),
+    )
     for number in range(count):
         claim = book.offer()
         (failed,) = (await book.add(of_other(max_retries=0), claim=claim)).claimed
@@ -75,13 +86,17 @@ async def populate(book: Book, count: int = 1) -> None:
         await book.settle(settlement(retried, BUSY))
         await book.add(of_other(), claim=claim)
         await book.add(of_other(delay_ms=1000))
+        await book.add(*(of_other(queue_name=f"q{number}") for _ in range(3)), claim=claim)
+        keyed = FlowControl(key=f"k{number}", rate=1, period_s=5)
+        await book.add(*(of_other(flow_control=keyed) for _ in range(3)), claim=claim)
+        await book.add(of_other(queue_name=f"q{number}", flow_control=keyed), claim=claim)
         asked = publication(of_other(), key=b"%d" % number)
         await book.messages.add([asked], claim=None, now=book.clock.now(), daily_limit=1000)
 
 
 async def forget(store: Store, limit: int = 1000) -> int:
     steps = 0
-    while forgotten := await store.upkeep.forget_removed(limit):
+    while forgotten := await store.upkeep.forget_removed(limit, now=NOW):
         assert forgotten <= limit
         steps += 1
     return steps
@@ -136,22 +151,9 @@ async def test_all_of_it_is_forgotten(book: Book, limit: int) -> None:
     await populate(book, 2)
     of_mine = rows_of(store, PROJECT)
     connection = connection_of(store)
-    connection.execute(
-        "INSERT INTO queues (project_id, name, parallelism, is_paused, created_at, updated_at) "
-        f"VALUES ({OTHER_PROJECT}, 'q', 1, 0, 0, 0)"
-    ).fetchall()
-    assert set(rows_of(store, OTHER_PROJECT)) >= {
-        "messages",
-        "log_entries",
-        "dead_letters",
-        "deduplications",
-        "queues",
-        "project_limits",
-        "daily_messages",
-        "tokens",
-    }
+    assert set(rows_of(store, OTHER_PROJECT)) == WITH_ENVELOPES | set(OTHERS)
 
-    assert await store.projects.remove(OTHER_PROJECT)
+    assert await store.projects.remove(OTHER_PROJECT, now=NOW)
     assert await forget(store, limit) > 1
     assert rows_of(store, OTHER_PROJECT) == {}
     assert rows_of(store, PROJECT) == of_mine
@@ -161,19 +163,51 @@ async def test_all_of_it_is_forgotten(book: Book, limit: int) -> None:
 
 
 async def test_nothing_of_it_starts(book: Book) -> None:
-    await populate(book)
-    await book.store.projects.remove(OTHER_PROJECT)
+    await populate(book, 2)
+    await book.store.projects.remove(OTHER_PROJECT, now=NOW)
     await book.add(new_message())
-    book.clock.advance(10_000_000)
-    claimed = (await book.claim()).messages
-    assert {message.project_id for message in claimed} == {PROJECT}
+    for _ in range(20):
+        book.clock.advance(1000)
+        claimed = (await book.claim()).messages
+        assert {message.project_id for message in claimed} <= {PROJECT}
+    assert not (await book.claim()).more
     assert (await book.claim()).next_due_at is None, "what is left of it is not looked at again"
+
+
+async def test_what_holds_places_and_slots_lets_nothing_go(book: Book) -> None:
+    """Its attempts end after the removal, and before they are forgotten."""
+    await book.store.projects.add(project(OTHER_PROJECT), [])
+    keyed = FlowControl(key="k", parallelism=1)
+    queued, held = of_other(queue_name="q"), of_other(flow_control=keyed)
+    claimed = (await book.add(queued, queued, held, held, claim=book.offer())).claimed
+    assert len(claimed) == 2
+    await book.store.projects.remove(OTHER_PROJECT, now=NOW)
+    settled = await book.settle(*map(settlement, claimed))
+    assert (settled.applied, settled.claimed) == ([True, True], [])
+    assert (await book.claim()).messages == []
+    await forget(book.store)
+    assert rows_of(book.store, OTHER_PROJECT) == {}
+
+
+async def test_what_comes_in_late_is_forgotten_too(book: Book) -> None:
+    """A request that had begun before the removal makes a message, its queue and its key."""
+    late = of_other(queue_name="late", flow_control=FlowControl(key="late", rate=1))
+    await populate(book)
+    await book.store.projects.remove(OTHER_PROJECT, now=NOW)
+    for _ in range(40):
+        await book.store.upkeep.forget_removed(2, now=NOW)
+        if "project_limits" not in rows_of(book.store, OTHER_PROJECT):
+            break
+        assert (await book.add(late, claim=book.offer())).claimed == []
+        await book.store.upkeep.forget_removed(2, now=NOW)
+    await forget(book.store)
+    assert rows_of(book.store, OTHER_PROJECT) == {}
 
 
 async def test_an_attempt_that_ends_makes_nothing_that_starts(book: Book) -> None:
     await book.store.projects.add(project(OTHER_PROJECT), [])
     (message,) = (await book.add(of_other(), claim=book.offer())).claimed
-    await book.store.projects.remove(OTHER_PROJECT)
+    await book.store.projects.remove(OTHER_PROJECT, now=NOW)
     back = of_other("https://back.example.com/")
     settled = await book.settle(settlement(message, callbacks=(back,)))
     assert (settled.applied, settled.claimed) == ([True], [])
@@ -184,7 +218,7 @@ async def test_an_attempt_that_ends_makes_nothing_that_starts(book: Book) -> Non
 async def test_an_attempt_that_ends_later_finds_nothing(book: Book) -> None:
     await book.store.projects.add(project(OTHER_PROJECT), [])
     (message,) = (await book.add(of_other(), claim=book.offer())).claimed
-    await book.store.projects.remove(OTHER_PROJECT)
+    await book.store.projects.remove(OTHER_PROJECT, now=NOW)
     await forget(book.store)
     back = of_other("https://back.example.com/")
     assert (await book.settle(settlement(message, callbacks=(back,)))).applied == [False]
@@ -197,18 +231,18 @@ async def test_slots_are_given_back(open_store: OpenStore) -> None:
     accepted = await book.add(of_other(), of_other(), of_other(), claim=book.offer())
     assert len(accepted.claimed) == 2
     gates = book.messages._database._transaction.gates  # type: ignore[attr-defined]
-    assert len(gates._hosts) == 2
-    await book.store.projects.remove(OTHER_PROJECT)
+    assert len(gates._tickets) == 2
+    await book.store.projects.remove(OTHER_PROJECT, now=NOW)
     await forget(book.store)
-    assert (gates._hosts, gates._open, gates.backlogs) == ({}, {}, {})
+    assert (gates._tickets, gates._open, gates.lists.are_any) == ({}, {}, False)
 
 
 async def test_what_was_removed_stays_so_over_a_crash(files: Files) -> None:
     book = await files.open()
     await populate(book, 3)
     await book.add(new_message())
-    await book.store.projects.remove(OTHER_PROJECT)
-    assert await book.store.upkeep.forget_removed(4)
+    await book.store.projects.remove(OTHER_PROJECT, now=NOW)
+    assert await book.store.upkeep.forget_removed(4, now=NOW)
 
     book = await files.open()
     assert [one.id for one in await book.store.projects.all()] == [PROJECT]
@@ -227,10 +261,10 @@ async def test_several_projects_are_forgotten(book: Book) -> None:
     for number in (2, 3):
         await book.store.projects.add(project(ProjectId(number)), [])
         await book.add(new_message(project_id=ProjectId(number)))
-        await book.store.projects.remove(ProjectId(number))
+        await book.store.projects.remove(ProjectId(number), now=NOW)
     await forget(book.store)
     assert [rows_of(store, ProjectId(number)) for number in (2, 3)] == [{}, {}]
-    assert await book.store.upkeep.forget_removed(10) == 0
+    assert await book.store.upkeep.forget_removed(10, now=NOW) == 0
 
 
 async def test_what_others_count_of_the_day_is_kept(book: Book) -> None:
@@ -243,7 +277,7 @@ async def test_what_others_count_of_the_day_is_kept(book: Book) -> None:
     await book.add(new_message())
     assert await remaining() == 4
     await book.store.projects.add(project(OTHER_PROJECT), [])
-    await book.store.projects.remove(OTHER_PROJECT)
+    await book.store.projects.remove(OTHER_PROJECT, now=NOW)
     await book.add(new_message())
     await forget(book.store)
     assert await remaining() == 3

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from relaypost.domain.gates import Capacity
+from relaypost.domain.limits import Limits
 from relaypost.domain.logs import LogState
 from relaypost.domain.messages import State
 from relaypost.domain.projects import SigningKeys
+from relaypost.domain.url_groups import Endpoint
 from relaypost.store.sqlite.store import SqliteStore
 from tests.support.books import Book, ids
 from tests.support.messages import (
@@ -110,7 +112,7 @@ async def test_backlogs_go_on(restart: Restart) -> None:
     book = await restart(capacity)
     assert (await book.claim()).messages == []
     gates = book.messages._database._transaction.gates  # type: ignore[attr-defined]
-    assert len(gates.backlogs) == 1, "both wait at the project"
+    assert len(list(gates.lists)) == 1, "both wait at the project"
     await book.messages.rescue(10, now=book.clock.now())
     claimed = (await book.claim()).messages
     assert ids(claimed)[0] == first[0].id
@@ -159,3 +161,17 @@ async def test_a_rotation_stays(restart: Restart) -> None:
     book = await restart()
     (found,) = await book.store.projects.all()
     assert (found.keys, found.keys_rotated_at) == (new, NOW)
+
+
+async def test_groups_stay(restart: Restart) -> None:
+    book = await restart()
+    endpoints = [
+        Endpoint(url="https://one.example/", name="one"),
+        Endpoint(url="https://two.example/"),
+    ]
+    groups = book.store.url_groups
+    await groups.add_endpoints(PROJECT, "g", endpoints, limits=Limits(), now=NOW)
+    await groups.set_headers(PROJECT, "g", (("Upstash-Retries", "1"),), now=NOW)
+    before = await groups.all(PROJECT)
+    book = await restart()
+    assert await book.store.url_groups.all(PROJECT) == before

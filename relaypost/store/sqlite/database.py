@@ -57,7 +57,7 @@ class Transaction:
         self._cursor = connection.cursor()
         self.execute = self._cursor.execute
         self.changes = connection.changes
-        self.gates = OpenGates(capacity)
+        self.gates = OpenGates(connection, capacity)
         self.daily = DailyCounts(connection)
         self.leases: set[LeaseId] = set()
         self._last = Sequence(0)
@@ -67,11 +67,12 @@ class Transaction:
         """Derive the state anew from the rows, as after a start or a rollback."""
         self._last = max(self._last, newest_sequence(self.connection))
         self.leases = {LeaseId(id) for (id,) in self.rows(LEASES)}
-        self.gates.reload(self.connection)
+        self.gates.reload()
         self.daily.reload()
 
     def complete(self) -> None:
-        """Write what changes with every message, but only once for each commit."""
+        """Write what the state beside the rows has gathered; the last step before a commit."""
+        self.gates.save()
         self.daily.write()
 
     def rows(self, query: str, values: Items[Any] = ()) -> list[Any]:

@@ -44,6 +44,7 @@ class _Rest(msgspec.Struct, array_like=True, frozen=True, omit_defaults=True):
     redaction: Redaction | None = None
     endpoint_name: str | None = None
     limits: _Limits | None = None
+    api: str | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -100,6 +101,7 @@ def _rest(envelope: Envelope) -> _Rest:
         envelope.redaction,
         envelope.endpoint_name,
         None if envelope.flow_control is None else _limits(envelope.flow_control),
+        envelope.api,
     )
 
 
@@ -208,6 +210,7 @@ def from_row(row: tuple[Any, ...]) -> Envelope:
         schedule_id=schedule_id,
         queue_name=queue_name,
         flow_control=_flow_control(key, rest.limits),
+        api=rest.api,
     )
 
 

@@ -109,11 +109,11 @@ def add(transaction: Transaction, project: Project, tokens: Items[Token]) -> boo
     return True
 
 
-def remove(transaction: Transaction, project: ProjectId) -> bool:
+def remove(transaction: Transaction, project: ProjectId, *, now: UnixMs) -> bool:
     if not transaction.rows(REMOVE, (project,)):
         return False
     transaction.execute(FORGET_TOKENS, (project,))
-    transaction.gates.close(project)
+    transaction.gates.close(project, now)
     return True
 
 

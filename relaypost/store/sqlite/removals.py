@@ -4,7 +4,7 @@ A removed project has no token, and its gate stays closed until nothing of it is
 """
 
 from relaypost.domain.messages import State
-from relaypost.domain.types import ProjectId
+from relaypost.domain.types import ProjectId, UnixMs
 from relaypost.store.sqlite.database import Transaction
 
 REMOVED = "SELECT id FROM projects WHERE is_removed = 1 ORDER BY id LIMIT 1"
@@ -23,6 +23,7 @@ OTHERS = {
     "log_entries": "sequence",
     "deduplications": "key",
     "queues": "id",
+    "url_groups": "name",
     "flow_control_keys": "key",
     "tokens": "digest",
     "project_limits": "name",
@@ -33,22 +34,21 @@ OTHERS = {
 FORGET_PROJECT = "DELETE FROM projects WHERE id = ?"
 
 
-def forget_removed(transaction: Transaction, limit: int) -> int:
+def forget_removed(transaction: Transaction, limit: int, *, now: UnixMs) -> int:
     """Messages go first: an attempt that still ends then finds nothing to settle."""
     for (project,) in transaction.rows(REMOVED):
-        forgotten = _forget_messages(transaction, limit, project)
+        forgotten = _forget_messages(transaction, limit, project, now)
         forgotten = forgotten or _forget_dead_letters(transaction, limit, project)
         forgotten = forgotten or _forget_others(transaction, limit, project)
-        return forgotten or _forget_project(transaction, project)
+        return forgotten or _forget_project(transaction, limit, project)
     return 0
 
 
-def _forget_messages(transaction: Transaction, limit: int, project: ProjectId) -> int:
+def _forget_messages(transaction: Transaction, limit: int, project: ProjectId, now: UnixMs) -> int:
     rows = transaction.rows(MESSAGES, (project, limit))
     for id, state in rows:
         if state == State.ACTIVE:
-            # What waits at these gates is the project's own; the rest is let go by a rescue.
-            transaction.gates.leave(project, id, reached=None)
+            transaction.gates.leave(id, reached=None, now=now)
         transaction.execute(FORGET_ENVELOPE, (id,))
         transaction.execute(FORGET_MESSAGE, (project, id))
     return len(rows)
@@ -74,8 +74,11 @@ def _forget_others(transaction: Transaction, limit: int, project: ProjectId) -> 
     return 0
 
 
-def _forget_project(transaction: Transaction, project: ProjectId) -> int:
-    transaction.execute(FORGET_PROJECT, (project,))
+def _forget_project(transaction: Transaction, limit: int, project: ProjectId) -> int:
+    """What is kept beside the rows may still have to be written, and is to be forgotten too."""
     transaction.complete()
-    transaction.reload()  # nothing of it may be left beside the rows either
+    if forgotten := _forget_others(transaction, limit, project):
+        return forgotten
+    transaction.execute(FORGET_PROJECT, (project,))
+    transaction.reload()
     return 1

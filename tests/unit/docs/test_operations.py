@@ -8,7 +8,7 @@ import click
 import pytest
 
 from relaypost.api import app, protocol
-from relaypost.api.routes import BULK, COLLECTIONS, ITEMS, RAW
+from relaypost.api.routes import ACTIONS, BULK, COLLECTIONS, ITEMS, RAW
 from relaypost.cli.main import DEVELOPMENT_DEFAULTS, main
 from relaypost.cli.runs import BROKEN, HURRIED, NOT_STARTED
 from relaypost.config import TABLE, Setting
@@ -74,6 +74,14 @@ def test_each_route_is_in_the_protocol(path: bytes) -> None:
     ending = r"\{" if path.endswith(b"/") else r"[`?( ,]"
 
     assert re.search(shown + ending, PROTOCOL)
+
+
+@pytest.mark.parametrize("prefix", sorted(ACTIONS))
+def test_each_action_is_in_the_protocol(prefix: bytes) -> None:
+    for ending in ACTIONS[prefix]:
+        action = re.escape(ending.decode().removesuffix("/"))
+        shown = re.escape(prefix.decode()) + r"\{\w+\}[^\n]*" + action + r"[`?( ,]"
+        assert re.search(shown, PROTOCOL)
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

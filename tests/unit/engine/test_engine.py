@@ -224,11 +224,11 @@ async def test_attempts_of_a_removed_project_are_given_up() -> None:
         await running.publish(new_message(delay_ms=500, project_id=OTHER_PROJECT))
         await running.wait_idle()
         assert running.sender.open == 3
-        await running.store.projects.remove(OTHER_PROJECT)
+        await running.store.projects.remove(OTHER_PROJECT, now=running.clock.now())
         await running.engine.abandon(OTHER_PROJECT)
         assert running.sender.open == 1
         assert running.free_slots == 9
-        while await running.store.upkeep.forget_removed(100):
+        while await running.store.upkeep.forget_removed(100, now=running.clock.now()):
             pass
         sent = len(running.sender.requests)
         running.sender.release("a.example.com")
@@ -267,7 +267,7 @@ async def test_a_removal_that_was_cut_off_is_ended() -> None:
         for _ in range(7):
             of_other = [new_message(project_id=OTHER_PROJECT, delay_ms=1000) for _ in range(100)]
             await running.publish(*of_other)
-        await running.store.projects.remove(OTHER_PROJECT)
+        await running.store.projects.remove(OTHER_PROJECT, now=running.clock.now())
         await asyncio.sleep(5)
         assert states(running) == []
-        assert await running.store.upkeep.forget_removed(1) == 0
+        assert await running.store.upkeep.forget_removed(1, now=running.clock.now()) == 0
