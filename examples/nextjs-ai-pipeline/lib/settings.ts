@@ -9,7 +9,7 @@ export const appUrl = process.env.APP_URL ?? "http://localhost:3000";
 /** Any server that speaks OpenAI's API. */
 export const model = {
   url: process.env.MODEL_URL ?? "http://localhost:4010/v1",
-  key: process.env.MODEL_API_KEY ?? "",
+  key: process.env.MODEL_API_KEY ?? "none",
   name: process.env.MODEL_NAME ?? "stand-in",
 };
 
