@@ -53,4 +53,5 @@ lock: ## Resolve dependencies into the lock files (UPGRADE=1 takes the newest)
 
 .PHONY: clean
 clean: ## Remove environments and caches, nothing else
-	rm -rf $(VENV) .cache .pytest_cache tests/sdk/js/node_modules
+	rm -rf $(VENV) .cache .pytest_cache tests/sdk/js/node_modules tests/sdk/frameworks/node_modules \
+	    examples/*/.venv examples/*/node_modules examples/*/.next
