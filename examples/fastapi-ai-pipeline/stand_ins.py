@@ -1,7 +1,7 @@
 """Stand in for a model behind OpenAI's API, and for a provider of e-mail.
 
 The model knows what the pipeline asks, and answers by rule. Feedback with "#busy" in it finds it
-busy once; with "#refuse", it is never answered. The provider shows at `GET /emails` what it took.
+busy once; with "#refuse", it is never analyzed. The provider shows at `GET /emails` what it took.
 """
 
 import json
@@ -57,7 +57,7 @@ class Model(JsonHandler):
         system, user = [message["content"] for message in request["messages"]]
         if self.path != "/v1/chat/completions":
             self.answer(404, {"error": {"message": "There is no such route."}})
-        elif "#refuse" in user:
+        elif "#refuse" in user and system.startswith("Analyze"):
             self.answer(400, {"error": {"message": "This I will not answer."}})
         elif "#busy" in user and user not in self.already_busy:
             self.already_busy.add(user)

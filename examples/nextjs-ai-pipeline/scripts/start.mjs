@@ -2,6 +2,7 @@
 // the app (with --dev, it reloads as you edit). Ctrl-C ends all of it.
 //
 // What the environment names already is used, not started: QSTASH_TOKEN, MODEL_URL, MAIL_URL.
+// npm runs this, with the commands of the packages on its path.
 
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -41,9 +42,9 @@ async function startQueue() {
 async function startApp() {
   const port = await freePort(environment.PORT ?? 3000);
   environment.APP_URL ??= `http://localhost:${port}`;
-  if (!isDevelopment) run("npx next build");
+  if (!isDevelopment) run("next build");
   const mode = isDevelopment ? "dev" : "start";
-  await start("app", `npx next ${mode} --hostname localhost --port ${port}`, /Ready in/);
+  await start("app", `next ${mode} --hostname localhost --port ${port}`, /Ready in/);
   console.log(`\nEverything runs. Open ${environment.APP_URL} (mails: ${environment.MAIL_URL}/emails)\n`);
 }
 

@@ -1,6 +1,6 @@
 // Stands in for a model behind OpenAI's API. It knows what the pipeline asks, and answers by rule.
 //
-// Feedback with "#busy" in it finds the model busy once; with "#refuse", it is never answered.
+// Feedback with "#busy" in it finds the model busy once; with "#refuse", it is never analyzed.
 
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
@@ -28,7 +28,7 @@ export function modelServer() {
     }
     const { model, messages } = JSON.parse(await text(request));
     const [system, user] = messages.map((message) => message.content);
-    if (user.includes("#refuse")) {
+    if (user.includes("#refuse") && system.startsWith("Analyze")) {
       return send(400, { error: { message: "This I will not answer." } });
     }
     if (user.includes("#busy") && !alreadyBusy.has(user)) {
