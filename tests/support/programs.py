@@ -26,7 +26,7 @@ class Program:
         self._process = subprocess.Popen(
             command,
             cwd=folder,
-            env=_plain_environment() | dict(environment),
+            env=plain_environment() | dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -95,7 +95,7 @@ def program(*command: str, folder: Path, environment: Mapping[str, str] = {}) ->
         started.stop()
 
 
-def _plain_environment() -> dict[str, str]:
+def plain_environment() -> dict[str, str]:
     """That of whoever runs the tests, without what would change them or reach out."""
     kept = {
         name: value
