@@ -78,6 +78,15 @@ async def test_a_busy_model_is_asked_again(visitor: Visitor, queue: RestApi) -> 
     assert [entry["responseStatus"] for entry in entries] == [503]
 
 
+async def test_the_model_has_few_jobs_at_a_time(visitor: Visitor, queue: RestApi) -> None:
+    job_ids = [await visitor.submit(f"Order {number}") for number in range(6)]
+
+    for job_id in job_ids:
+        await visitor.wait_state(job_id, "done")
+
+    assert (await queue.get("/v2/flowControl/model"))["parallelismMax"] == 4
+
+
 async def test_a_refusal_fails_the_job_at_once(visitor: Visitor, queue: RestApi) -> None:
     job_id = await visitor.submit("#refuse")
 
@@ -89,7 +98,7 @@ async def test_a_refusal_fails_the_job_at_once(visitor: Visitor, queue: RestApi)
     assert [letter["responseStatus"] for letter in dead_letters] == [489]
 
 
-async def test_the_day_is_summed_up(visitor: Visitor, queue: RestApi) -> None:
+async def test_a_day_is_summed_up(visitor: Visitor, queue: RestApi) -> None:
     """The destination of the schedule; when it is called is the queue's business."""
     await visitor.submit("The cake arrived broken.")
 

@@ -16,6 +16,7 @@ from tests.support.rest import poll
 from tests.support.servers import ROOT, Account
 
 COMMAND_SECONDS = 60
+TICK_SECONDS = 75.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,15 @@ class Shop:
             return rows[0] if rows else None
 
         return await poll(found)
+
+    async def wait_run(self, name: str) -> dict[str, Any]:
+        """The row of the first run of a schedule that runs each minute."""
+
+        async def found() -> dict[str, Any] | None:
+            rows = (await self.http.get(f"/runs/{name}")).json()["rows"]
+            return rows[-1] if rows else None
+
+        return await poll(found, seconds=TICK_SECONDS)
 
     async def post(self, path: str, body: Any) -> Any:
         answer = await self.http.post(path, json=body)

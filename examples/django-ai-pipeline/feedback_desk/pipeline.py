@@ -60,6 +60,8 @@ def _publish_step(job: Job, step: str, *, delay: str | None = None) -> None:
         retries=4,
         retry_delay="1000 * pow(2, retried)",
         timeout="60s",
+        # However many jobs there are, the model has four of them at a time.
+        flow_control={"key": "model", "parallelism": 4},
         callback=f"{settings.APP_URL}/api/callbacks/step-done",
         failure_callback=f"{settings.APP_URL}/api/callbacks/step-failed",
         deduplication_id=f"{job.id}-{step}",

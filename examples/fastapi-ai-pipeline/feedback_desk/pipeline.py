@@ -78,6 +78,8 @@ async def _publish_step(task: Task, *, delay: str | None = None) -> None:
         retries=4,
         retry_delay="1000 * pow(2, retried)",
         timeout="60s",
+        # However many jobs there are, the model has four of them at a time.
+        flow_control={"key": "model", "parallelism": 4},
         callback=f"{APP_URL}/api/callbacks/step-done",
         failure_callback=f"{APP_URL}/api/callbacks/step-failed",
         deduplication_id=f"{task.job_id}-{task.step}",

@@ -53,6 +53,8 @@ async function publishStep(task: Task, delay?: PublishRequest["delay"]): Promise
     retries: 4,
     retryDelay: "1000 * pow(2, retried)",
     timeout: "60s",
+    // However many jobs there are, the model has four of them at a time.
+    flowControl: { key: "model", parallelism: 4 },
     callback: `${appUrl}/api/callbacks/step-done`,
     failureCallback: `${appUrl}/api/callbacks/step-failed`,
     deduplicationId: `${task.jobId}-${task.step}`,

@@ -10,6 +10,7 @@ urlpatterns = [
     path("tasks/<str:name>/apply_async", views.apply_async),
     path("results/<str:task_id>", views.result),
     path("results/<str:task_id>/children", views.children),
+    path("runs/<str:name>", views.runs),
     path("schedules", views.schedules),
     path("schedules/<int:pk>", views.schedule),
 ]

@@ -38,7 +38,15 @@ def children(request: HttpRequest, task_id: str) -> JsonResponse:
     return JsonResponse({"rows": list(rows)})
 
 
+def runs(request: HttpRequest, name: str) -> JsonResponse:
+    """The results of all tasks of a name; what a schedule runs has the name of the schedule."""
+    return JsonResponse({"rows": list(TaskResult.objects.filter(task_name=name).values())})
+
+
 def schedules(request: HttpRequest) -> JsonResponse:
+    """List all schedules, or create one."""
+    if request.method == "GET":
+        return JsonResponse({"rows": list(TaskSchedule.objects.values())})
     schedule = TaskSchedule.objects.create(**json.loads(request.body))
     schedule.refresh_from_db()
     return JsonResponse({"id": schedule.pk, "schedule_id": schedule.schedule_id})
