@@ -161,6 +161,8 @@ class OpenKeys:
         """Forget keys that were not used since `before` and are not needed (section 4.11)."""
         forgotten = 0
         for gate, _ in select(self._connection, UNUSED, (before, limit)):
+            if gate in self._changed:
+                continue  # its row does not know yet
             if self._is_needed(gate, now):
                 key = self.at(gate)
                 key.used_at = now  # looked at again when as much time has passed
