@@ -322,3 +322,19 @@ async def test_a_key_is_forgotten_when_nothing_needs_it(open_book: OpenBook) -> 
     await prune()
     assert await book.store.flow_control_keys.get(PROJECT, "k", now=NOW) is None
     assert (await status(book, "other")).pace.is_paused
+
+
+async def test_a_key_is_kept_for_a_day_after_its_window(open_book: OpenBook) -> None:
+    book = await open_book()
+    (started,) = await publish(book, 1, every_ms=0, rate=1, period_s=7 * 86_400)
+    await end(book, await book.get(started))
+    keys = book.store.flow_control_keys
+
+    async def lives_after(days: int, hours: int) -> bool:
+        now = UnixMs(NOW + days * DAY_MS + hours * 3_600_000)
+        await book.store.upkeep.prune(10, horizon=RetentionPeriods().horizon(now))
+        return await keys.get(PROJECT, "k", now=now) is not None
+
+    assert await lives_after(6, 22)
+    assert await lives_after(7, 23)
+    assert not await lives_after(9, 0)

@@ -163,7 +163,7 @@ class OpenKeys:
         for gate, _ in select(self._connection, UNUSED, (before, limit)):
             if gate in self._changed:
                 continue  # its row does not know yet
-            if self._is_needed(gate, now):
+            if self._is_needed(gate, before):
                 key = self.at(gate)
                 key.used_at = now  # looked at again when as much time has passed
                 self._changed[gate] = None
@@ -173,12 +173,11 @@ class OpenKeys:
                 forgotten += 1
         return forgotten
 
-    def _is_needed(self, gate: GateId, now: UnixMs) -> bool:
+    def _is_needed(self, gate: GateId, before: UnixMs) -> bool:
         pace = self.at(gate).pace
         is_held = pace.is_paused or pace.is_parallelism_pinned or pace.is_rate_pinned
-        return (
-            is_held or pace.count_at(now) > 0 or bool(select(self._connection, IS_NEEDED, (gate,)))
-        )
+        is_recent = is_held or pace.window_ends_at > before
+        return is_recent or bool(select(self._connection, IS_NEEDED, (gate,)))
 
     def _set(self, key: OpenKey, pace: Pace, now: UnixMs) -> None:
         if pace is not key.pace or now - key.used_at >= USE_STEP_MS:
