@@ -96,6 +96,8 @@ class OpenKeys:
         self._connection = connection
         self._known: dict[GateId, OpenKey] = {}
         self._changed: dict[GateId, None] = {}
+        self._most = MAX_KNOWN
+        """How many may be known before it is worth the time to look for idle ones."""
 
     def clear(self) -> None:
         self._known.clear()
@@ -152,10 +154,11 @@ class OpenKeys:
 
     def shrink(self, is_idle: Callable[[GateId], bool]) -> None:
         """Drop what is known of keys at which nothing happens, when they are many."""
-        if len(self._known) > MAX_KNOWN:
+        if len(self._known) > self._most:
             idle = [gate for gate, key in self._known.items() if not key.open and is_idle(gate)]
             for gate in idle:
                 del self._known[gate]
+            self._most = max(MAX_KNOWN, 2 * len(self._known))
 
     def prune(self, limit: int, *, before: UnixMs, now: UnixMs) -> int:
         """Forget keys that were not used since `before` and are not needed (section 4.11)."""
