@@ -10,7 +10,6 @@ from typing import NamedTuple
 from relaypost.domain.gates import GateKind
 from relaypost.domain.types import GateId, ProjectId, UnixMs
 
-
 SPARE_TIMERS = 100
 """How many may be out of date beside those that count; then they are dropped."""
 
