@@ -65,6 +65,6 @@ async def delete_queue(service: Service, project: ProjectId, name: str) -> None:
     await queues.delete(project, name)
     is_more = True
     while is_more:
-        changed = await queues.cancel_deleted(CHUNK, now=service.clock.now())
+        changed = await queues.cancel_deleted(CHUNK, named=(project, name), now=service.clock.now())
         service.intake.note_due(changed.next_due_at)
         is_more = changed.applied

@@ -276,8 +276,13 @@ class Queues(Protocol):
         """Forget a queue; from now on nothing of it starts. `cancel_deleted` ends its messages."""
         ...
 
-    async def cancel_deleted(self, limit: int, *, now: UnixMs) -> Changed:
-        """Cancel about `limit` messages of deleted queues; applied while there may be more."""
+    async def cancel_deleted(
+        self, limit: int, *, named: tuple[ProjectId, str] | None = None, now: UnixMs
+    ) -> Changed:
+        """Cancel about `limit` messages of deleted queues; applied while there may be more.
+
+        With `named`, only of those that had this name in this project.
+        """
         ...
 
 

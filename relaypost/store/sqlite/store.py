@@ -249,9 +249,13 @@ class SqliteQueues:
             lambda transaction: steering.delete_queue(transaction, project, name)
         )
 
-    async def cancel_deleted(self, limit: int, *, now: UnixMs) -> Changed:
+    async def cancel_deleted(
+        self, limit: int, *, named: tuple[ProjectId, str] | None = None, now: UnixMs
+    ) -> Changed:
         return await self._database.write(
-            lambda transaction: cancellations.cancel_deleted(transaction, limit, now=now)
+            lambda transaction: cancellations.cancel_deleted(
+                transaction, limit, named=named, now=now
+            )
         )
 
 
