@@ -1,12 +1,14 @@
-"""`relaypost serve` and `relaypost dev`."""
+"""`relaypost serve`, `relaypost dev` and `relaypost openapi`."""
 
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
+import msgspec
 
 from relaypost import __version__
+from relaypost.api.openapi.document import document_bytes
 from relaypost.cli.greetings import development_greeting, first_greeting
 from relaypost.cli.logs import set_up_development_logging, set_up_logging
 from relaypost.cli.runs import fail, run, say
@@ -68,6 +70,12 @@ def dev(*, expose: bool, **flags: Any) -> None:
         development=True,
         tell=lambda started: say(development_greeting(started, exposed=is_exposed)),
     )
+
+
+@main.command()
+def openapi() -> None:
+    """Print the API as an OpenAPI document, the one that the server has at /openapi.json."""
+    say(msgspec.json.format(document_bytes("")).decode())
 
 
 def development_port(environment: Mapping[str, str]) -> dict[str, str]:
