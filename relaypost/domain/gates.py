@@ -1,8 +1,9 @@
 """Gates: what a message must pass before an attempt.
 
-A gate is named by a 64-bit hash, so that none has to be looked up or interned. A message that
-meets a closed gate is parked at it and is not looked at again until the gate has room. It holds no
-slot of one gate while it waits at another: slots of all its gates are taken together, or none.
+A gate is named by a 64-bit hash, so that none has to be looked up or interned. A message that meets
+a closed gate is parked in a wait list of it and is not looked at again until the gate opens. It
+holds no slot of one gate while it waits at another: slots of all its gates are taken together, or
+none. Only the place in its queue is taken before, and kept.
 """
 
 import enum
@@ -14,6 +15,11 @@ from relaypost.domain.types import GateId, ProjectId
 
 
 class GateKind(enum.Enum):
+    QUEUE = "queue"
+    """Where messages wait for a place."""
+    IN_HAND = "in hand"
+    """Where those that have a place wait while their queue is paused."""
+    KEY = "key"
     PROJECT = "project"
     HOST = "host"
 
@@ -41,6 +47,19 @@ def project_gate(project: ProjectId) -> GateId:
 @lru_cache(maxsize=65536)
 def host_gate(project: ProjectId, host: str) -> GateId:
     return gate_id(GateKind.HOST, project, host)
+
+
+@lru_cache(maxsize=65536)
+def key_gate(project: ProjectId, key: str) -> GateId:
+    return gate_id(GateKind.KEY, project, key)
+
+
+def wait_list(gate: GateId, key: GateId | None) -> GateId:
+    """The list of a project or host in which messages of a key wait, or those without one.
+
+    Freed slots go round these lists, so that a long one delays no other.
+    """
+    return gate if key is None else GateId(gate ^ key)
 
 
 STEPS = 8

@@ -11,6 +11,8 @@ class Horizon:
 
     logs_before: UnixMs
     dead_letters_before: UnixMs
+    keys_before: UnixMs
+    """Flow-control keys that were last used before this, and that nothing needs."""
     now: UnixMs
 
 
@@ -20,6 +22,8 @@ class RetentionPeriods:
     dead_letters_ms: int = 30 * 86_400_000
     finished_messages_ms: int = 60_000
     """How long a finished message can still be read by its id."""
+    keys_ms: int = 86_400_000
+    """How long a flow-control key is kept that nothing uses."""
 
     def horizon(self, now: UnixMs) -> Horizon:
         """A message is kept while it, or its log, can be read."""
@@ -27,5 +31,6 @@ class RetentionPeriods:
         return Horizon(
             logs_before=UnixMs(now - kept_ms),
             dead_letters_before=UnixMs(now - self.dead_letters_ms),
+            keys_before=UnixMs(now - self.keys_ms),
             now=now,
         )

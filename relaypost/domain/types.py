@@ -17,6 +17,7 @@ DeadLetterId = NewType("DeadLetterId", int)
 ProjectId = NewType("ProjectId", int)
 LeaseId = NewType("LeaseId", int)
 GateId = NewType("GateId", int)
+QueueId = NewType("QueueId", int)
 
 Headers = tuple[tuple[str, str], ...]
 """Header lines in order, names in canonical form; a name may occur more than once.

@@ -63,8 +63,15 @@ class Dispatcher:
         return self._slots.set_aside(wanted, self._lease)
 
     def offer_to_settle(self, wanted: int, lease: LeaseId) -> Claim:
-        """Slots for what a settlement lets go or makes; none for a lease that was lost."""
-        return self._slots.set_aside(wanted if lease == self._lease else 0, lease)
+        """Slots for what a settlement lets go or makes; none for a lease that was lost.
+
+        When slots are scarce, half of them are left to messages that are due.
+        """
+        if lease != self._lease:
+            return self._slots.set_aside(0, lease)
+        if not self._slots.are_plenty and self._is_behind():
+            wanted = -(-wanted // 2)
+        return self._slots.set_aside(wanted, lease)
 
     def start(
         self, claim: Claim | None, claimed: list[Message], *, next_due_at: UnixMs | None
@@ -75,11 +82,11 @@ class Dispatcher:
                 self._attempt(message, claim.lease)
             if len(claimed) < claim.limit:
                 self._go_on()
-        if next_due_at is not None:
-            self.note_due(next_due_at)
+        self.note_due(next_due_at)
 
-    def note_due(self, due_at: UnixMs) -> None:
-        if self._next_due_at is None or due_at < self._next_due_at:
+    def note_due(self, due_at: UnixMs | None) -> None:
+        """Note when there is something to claim; `None` is nothing new."""
+        if due_at is not None and (self._next_due_at is None or due_at < self._next_due_at):
             self._next_due_at = due_at
             self._wake.set()
 

@@ -55,7 +55,13 @@ class Engine:
         self.intake = Dispatcher(store.messages, clock=clock, slots=slots, attempt=self._start)
         self._settler = Settler(store.messages, clock=clock, dispatcher=self.intake)
         self._rescuer = Rescuer(store.messages, clock=clock, dispatcher=self.intake)
-        self._pruner = Pruner(store.upkeep, clock=clock, periods=settings.retention)
+        self._pruner = Pruner(
+            store.upkeep,
+            store.queues,
+            clock=clock,
+            dispatcher=self.intake,
+            periods=settings.retention,
+        )
         self._tasks: asyncio.TaskGroup | None = None
         self._loops: list[asyncio.Task[None]] = []
         self._open: dict[asyncio.Task[None], None] = {}

@@ -31,8 +31,7 @@ class Rescuer:
         rescued = await self._messages.rescue(MAX_RESCUED, now=now)
         if rescued.count:
             log.warning("gave back messages of a lost lease", extra={"rescued": rescued.count})
-        if rescued.next_due_at is not None:
-            self._dispatcher.note_due(rescued.next_due_at)
+        self._dispatcher.note_due(rescued.next_due_at)
         return now if rescued.count == MAX_RESCUED else UnixMs(now + INTERVAL_MS)
 
     async def give_up(self) -> None:

@@ -19,6 +19,10 @@ class Intake(Protocol):
         """Attempt what was claimed, give the rest of the slots back, and note what falls due."""
         ...
 
+    def note_due(self, due_at: UnixMs | None) -> None:
+        """Note when there is something to claim; `None` is nothing new."""
+        ...
+
 
 async def take_in(
     intake: Intake, wanted: int, accept: Callable[[Claim | None], Awaitable[Accepted]]

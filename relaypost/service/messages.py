@@ -51,7 +51,9 @@ async def cancel_messages(service: Service, project: ProjectId, query: CancelQue
 
 
 async def _cancel(service: Service, project: ProjectId, ids: Items[MessageId]) -> int:
-    return sum(await service.store.messages.cancel(project, ids, now=service.clock.now()))
+    canceled = await service.store.messages.cancel(project, ids, now=service.clock.now())
+    service.intake.note_due(canceled.next_due_at)
+    return sum(canceled.applied)
 
 
 async def _is_readable(service: Service, message: Message) -> bool:

@@ -52,7 +52,9 @@ class Accepted:
     claimed: list[Message]
     """Those of the new messages that are ACTIVE at once, held by the claim's lease."""
     next_due_at: UnixMs | None
-    """The earliest due time of those that are WAITING and not parked."""
+    """When the dispatcher has something to claim, by what is known from this."""
+    refused: int | None = None
+    """Of which publication, or dead letter, the queue would be one too many; nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Claimed:
     more: bool
     """Whether further messages are due now."""
     next_due_at: UnixMs | None
-    """When the next waiting message falls due; `None` when there is none, or when `more`."""
+    """When the next one falls due or a gate opens by itself; `None` when none will, or `more`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Settled:
     claimed: list[Message]
     """Parked messages that found room in the gates which these settlements opened."""
     next_due_at: UnixMs | None
-    """The earliest due time of the messages that these settlements made or put off."""
+    """When the dispatcher has something to claim, by what is known from this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,14 @@ class Rescued:
     count: int
     """How many messages were given back, or ended."""
     next_due_at: UnixMs | None
-    """The earliest due time of those that wait now, and of parked messages that were let go."""
+    """When the dispatcher has something to claim, by what is known from this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Canceled:
+    applied: list[bool]
+    next_due_at: UnixMs | None
+    """When the dispatcher has something to claim: the places of those are free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,7 @@ class Changed:
 
     applied: bool
     next_due_at: UnixMs | None
-    """When messages that it let go, or that fall due, are to be claimed."""
+    """When the dispatcher has something to claim, by what is known from this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +109,18 @@ class Listing(Generic[T]):
 
 class Messages(Protocol):
     async def add(
-        self, publications: Items[Publication], *, claim: Claim | None, now: UnixMs
+        self,
+        publications: Items[Publication],
+        *,
+        claim: Claim | None,
+        max_queues: int = 0,
+        now: UnixMs,
     ) -> Accepted:
         """Accept all publications or none; one whose deduplication key is taken makes nothing.
 
         With a claim, messages that are due at once and pass all their gates are stored ACTIVE;
-        one that meets a closed gate is parked there.
+        one that meets a closed gate is parked there. A queue that is missing is made, unless it
+        would be one more than `max_queues`; 0 is no limit.
         """
         ...
 
@@ -120,8 +135,9 @@ class Messages(Protocol):
     async def settle(self, settlements: Items[Settlement], *, claim: Claim, now: UnixMs) -> Settled:
         """Apply each settlement if the claim's lease still holds its message.
 
-        With the transition go its log entries, callbacks and dead letter. Slots are freed, and a
-        gate that so gets room lets go as many parked messages as it has room for, oldest first.
+        With the transition go its log entries, callbacks and dead letter. Slots are freed, and the
+        place of a queue when the callbacks have ended too. A gate that so opens lets go as many
+        parked messages as it has room for, in the order in which they were ready.
         """
         ...
 
@@ -137,10 +153,7 @@ class Messages(Protocol):
         ...
 
     async def rescue(self, limit: int, *, now: UnixMs) -> Rescued:
-        """Give back messages whose lease has run out: due at once, or CANCELED if asked for.
-
-        Parked messages of gates at which no attempt is open are let go, should any be left behind.
-        """
+        """Give back messages whose lease has run out: due at once, or CANCELED if asked for."""
         ...
 
     async def get(self, project: ProjectId, ids: Items[MessageId]) -> list[Message]:
@@ -157,7 +170,7 @@ class Messages(Protocol):
         """The messages that a cancel would record: not terminal, no cancel asked; oldest first."""
         ...
 
-    async def cancel(self, project: ProjectId, ids: Items[MessageId], *, now: UnixMs) -> list[bool]:
+    async def cancel(self, project: ProjectId, ids: Items[MessageId], *, now: UnixMs) -> Canceled:
         """Cancel each at once, or, while its attempt is open, record the request."""
         ...
 
@@ -204,6 +217,7 @@ class DeadLetters(Protocol):
         all_or_none: bool,
         since: UnixMs,
         claim: Claim | None,
+        max_queues: int = 0,
         now: UnixMs,
     ) -> Accepted:
         """Turn dead letters into the new messages that `bring_back` makes of their envelopes.
@@ -329,6 +343,10 @@ class Store(Protocol):
     def logs(self) -> Logs: ...
     @property
     def dead_letters(self) -> DeadLetters: ...
+    @property
+    def queues(self) -> Queues: ...
+    @property
+    def flow_control_keys(self) -> FlowControlKeys: ...
     @property
     def projects(self) -> Projects: ...
     @property

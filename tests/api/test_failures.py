@@ -9,7 +9,7 @@ from relaypost.api.app import Api
 from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.errors import StoreUnavailable
 from relaypost.domain.projects import Project, SigningKeys, Token, TokenKind
-from relaypost.domain.types import ProjectId
+from relaypost.domain.types import ProjectId, UnixMs
 from relaypost.runtime import SystemClock
 from relaypost.service.context import Service
 from relaypost.service.directory import Directory
@@ -30,6 +30,9 @@ class BrokenIntake:
         raise self.error
 
     def start(self, *_: object, **__: object) -> None:
+        raise self.error
+
+    def note_due(self, due_at: UnixMs | None) -> None:
         raise self.error
 
 

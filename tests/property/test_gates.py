@@ -4,14 +4,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from relaypost.domain.gates import Capacity, host_gate, host_limit, project_gate
-from relaypost.domain.types import MessageId, ProjectId
+from relaypost.domain.gates import Capacity, GateKind, host_gate, host_limit, project_gate
+from relaypost.domain.types import MessageId, ProjectId, UnixMs
 from relaypost.store.sqlite.connection import open_writer
-from relaypost.store.sqlite.gates import OpenGates
+from relaypost.store.sqlite.gates import OpenGates, Ticket
 
 CAPACITY = Capacity(node=24, project=10, host=6)
 PROJECTS = st.sampled_from([ProjectId(1), ProjectId(2), ProjectId(3)])
 HOSTS = st.sampled_from(["a", "b", "c"])
+NOW = UnixMs(1)
 
 
 class Traffic(RuleBasedStateMachine):
@@ -19,8 +20,8 @@ class Traffic(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.gates = OpenGates(CAPACITY)
-        self.gates.reload(open_writer(None))
+        self.gates = OpenGates(open_writer(None), CAPACITY)
+        self.gates.reload()
         self.open: dict[MessageId, tuple[ProjectId, str]] = {}
         self.last = MessageId(0)
 
@@ -28,29 +29,35 @@ class Traffic(RuleBasedStateMachine):
     def begin(self, project: ProjectId, host: str) -> None:
         self.last = MessageId(self.last + 1)
         of_host = host_gate(project, host)
-        closed = self.gates.admit(project, self.last, of_host)
+        closed = self.gates.admit(Ticket(project, self.last, of_host), now=NOW)
         if closed is None:
             self.open[self.last] = (project, host)
         else:
             assert closed in {project_gate(project), of_host}
-            self.gates.park(project, closed)
-            assert self.gates.room(closed) == 0
+            assert closed in self.gates.lists
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), reached=st.sampled_from([True, False, None]))
     def end(self, data: st.DataObject, reached: bool | None) -> None:
         id = data.draw(st.sampled_from(sorted(self.open)))
         project, host = self.open.pop(id)
-        opened = self.gates.leave(project, id, reached=reached)
-        assert set(opened) <= set(self.gates.backlogs)
-        mine = {project_gate(project), host_gate(project, host)}
-        assert mine & set(self.gates.backlogs) <= set(opened), "those that got room are told"
+        ticket = self.gates.leave(id, reached=reached, now=NOW)
+        assert ticket == Ticket(project, id, host_gate(project, host))
 
     @rule()
-    def forget(self) -> None:
-        for gate in list(self.gates.backlogs):
-            if self.gates.room(gate):
-                self.gates.forget_backlog(gate)
+    def serve(self) -> None:
+        """Look at all gates that are pending: whoever waited at an open one has gone."""
+        while (gate := self.gates.lists.take_pending()) is not None:
+            assert self.gates.room(gate, NOW)
+            for found in list(self.gates.lists):
+                if found.gate == gate:
+                    self.gates.lists.forget(found.id)
+
+    @invariant()
+    def what_is_open_and_holds_a_list_is_pending(self) -> None:
+        for found in self.gates.lists:
+            if self.gates.room(found.gate, NOW) and found.kind is not GateKind.QUEUE:
+                assert found.gate in self.gates.lists._pending
 
     @invariant()
     def counts_are_of_open_attempts(self) -> None:
@@ -74,12 +81,6 @@ class Traffic(RuleBasedStateMachine):
             for host in "abc":
                 limit = self.gates.limit_of(host_gate(ProjectId(project), host))
                 assert 1 <= limit <= host_limit(0, CAPACITY)
-
-    @invariant()
-    def stranded_backlogs_are_those_without_attempts(self) -> None:
-        for gate in self.gates.stranded():
-            assert gate in self.gates.backlogs
-            assert gate not in self.gates._open
 
 
 TestTraffic = Traffic.TestCase

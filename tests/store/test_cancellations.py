@@ -47,7 +47,8 @@ async def test_a_message_is_canceled_once(store: Store, delay_ms: int) -> None:
     lives = Lives(store)
     id = await lives.publish(delay_ms=delay_ms)
     assert [await lives.cancel(id), await lives.cancel(id)] == [True, False]
-    assert await store.messages.cancel(PROJECT, [id, id], now=START) == [False, False]
+    canceled = await store.messages.cancel(PROJECT, [id, id], now=START)
+    assert canceled.applied == [False, False]
 
 
 async def test_of_two_cancels_one_counts(store: Store) -> None:
@@ -55,7 +56,8 @@ async def test_of_two_cancels_one_counts(store: Store) -> None:
     answers = await asyncio.gather(
         *(store.messages.cancel(PROJECT, [id], now=START) for _ in range(4))
     )
-    assert sorted(answers) == [[False], [False], [False], [True]]
+    applied = [answer.applied for answer in answers]
+    assert sorted(applied) == [[False], [False], [False], [True]]
 
 
 async def test_repeated_and_unknown_ids_and_those_that_have_ended(store: Store) -> None:
@@ -65,12 +67,12 @@ async def test_repeated_and_unknown_ids_and_those_that_have_ended(store: Store) 
     await lives.end(delivered)
     ids = [waiting, waiting, delivered, MessageId(12345)]
     done = await store.messages.cancel(PROJECT, ids, now=START)
-    assert done == [True, False, False, False]
+    assert done.applied == [True, False, False, False]
 
 
 async def test_messages_of_others_are_unknown(store: Store) -> None:
     id = await Lives(store, project=OTHER_PROJECT).publish(delay_ms=1)
-    assert await store.messages.cancel(PROJECT, [id], now=START) == [False]
+    assert (await store.messages.cancel(PROJECT, [id], now=START)).applied == [False]
     assert await store.messages.matching(PROJECT, Filter(), oldest=None) == []
     assert await store.messages.matching(OTHER_PROJECT, Filter(), oldest=None) == [id]
 

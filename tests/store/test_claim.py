@@ -8,7 +8,7 @@ from relaypost.domain.gates import Capacity
 from relaypost.domain.logs import LogState
 from relaypost.domain.messages import State
 from relaypost.domain.types import MessageId
-from relaypost.store.sqlite import messages
+from relaypost.store.sqlite import releases
 from tests.store.conftest import OpenStore
 from tests.support.books import Book, ids
 from tests.support.messages import BUSY, NOW, envelope, new_message, settlement
@@ -82,7 +82,7 @@ async def test_the_next_due_time_is_told(book: Book) -> None:
 async def test_one_claim_looks_at_a_bounded_number(open_store: OpenStore) -> None:
     """Parking a backlog takes several transactions, and says so."""
     book = await Book.open(open_store(Capacity(host=1)))
-    count = messages.MAX_EXAMINED + 1
+    count = releases.MAX_EXAMINED + 1
     await book.add(*(new_message() for _ in range(count)))
     first = await book.claim()
     assert (len(first.messages), first.more) == (1, True)

@@ -12,7 +12,7 @@ from relaypost.domain.messages import State
 from relaypost.store.sqlite.database import MAX_BATCH, Transaction, Work
 from tests.support.books import Book
 from tests.support.databases import HeldDatabase, StoreOver, count_commits
-from tests.support.messages import new_message, settlement
+from tests.support.messages import NOW, new_message, settlement
 from tests.support.tasks import start, turn
 
 
@@ -81,7 +81,7 @@ async def test_what_a_failing_unit_did_is_undone(book: Book, database: HeldDatab
 
     def settle_and_fail(transaction: Transaction) -> None:
         transaction.execute("UPDATE messages SET state = 2")
-        transaction.gates.leave(message.project_id, message.id, reached=True)
+        transaction.gates.leave(message.id, reached=True, now=NOW)
         raise ValueError("a defect")
 
     with pytest.raises(ValueError, match="a defect"):

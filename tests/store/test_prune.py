@@ -9,7 +9,7 @@ from relaypost.domain.filters import Filter, Page
 from relaypost.domain.logs import LogState
 from relaypost.domain.messages import Deduplication, NewMessage, Publication
 from relaypost.domain.projects import Project, SigningKeys
-from relaypost.domain.retention import Horizon, RetentionPeriods
+from relaypost.domain.retention import RetentionPeriods
 from relaypost.domain.types import MessageId, UnixMs
 from relaypost.store.base import Store
 from relaypost.store.sqlite.connection import open_reader
@@ -140,6 +140,4 @@ async def test_deduplications_expire(store: Store) -> None:
 
 async def test_the_horizon_keeps_finished_messages_readable() -> None:
     short = RetentionPeriods(logs_ms=10, dead_letters_ms=5000, finished_messages_ms=100)
-    assert short.horizon(UnixMs(START)) == Horizon(
-        logs_before=UnixMs(START - 100), dead_letters_before=UnixMs(START - 5000), now=START
-    )
+    assert short.horizon(UnixMs(START)).logs_before == START - 100

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from relaypost.store.sqlite import connection as opening
-from relaypost.store.sqlite import gates, leases, messages, settlements
+from relaypost.store.sqlite import gates, leases, messages, releases, settlements, starts
 from relaypost.store.sqlite.connection import open_writer, select
 
 
@@ -19,12 +19,17 @@ def plan(query: str) -> list[str]:
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        (messages.DUE, "messages USING INDEX messages_due (due_at<?)"),
-        (messages.IS_DUE, "messages USING INDEX messages_due (due_at<?)"),
-        (messages.PARKED, "messages USING INDEX messages_parked (parked_at=?)"),
-        (messages.PARK, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
-        (messages.ACTIVATE, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
-        (messages.ENVELOPE, "e USING INTEGER PRIMARY KEY (rowid=?)"),
+        (releases.DUE, "messages USING INDEX messages_due (due_at<?)"),
+        (releases.IS_DUE, "messages USING INDEX messages_due (due_at<?)"),
+        (releases.PARKED, "messages USING INDEX messages_parked (parked_at=?)"),
+        (
+            releases.PARKED_DUE,
+            "messages USING INDEX messages_parked (parked_at=? AND due_at<?)",
+        ),
+        (releases.HEAD_DUE, "messages USING COVERING INDEX messages_parked (parked_at=?)"),
+        (starts.PARK, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
+        (starts.ACTIVATE, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
+        (starts.ENVELOPE, "e USING INTEGER PRIMARY KEY (rowid=?)"),
         (messages.ENDED, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
         (messages.FIND_DUPLICATE, "deduplications USING PRIMARY KEY (project_id=? AND key=?)"),
         (settlements.END, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
@@ -60,7 +65,7 @@ def test_a_start_looks_at_open_attempts_only() -> None:
 
 
 def test_a_start_goes_from_gate_to_gate() -> None:
-    searches = [detail for detail in plan(gates.BACKLOGS) if "messages" in detail]
+    searches = [detail for detail in plan(gates.LISTS) if "messages" in detail]
     assert all("messages_parked" in detail for detail in searches)
     assert all(detail.startswith("SEARCH") for detail in searches)
     assert len(searches) == 2
@@ -89,10 +94,10 @@ def test_a_backlog_is_not_looked_at() -> None:
             return False
 
         connection.set_progress_handler(count, 1)
-        connection.execute(messages.DUE, (1 << 50, 100)).fetchall()
+        connection.execute(releases.DUE, (1 << 50, 100)).fetchall()
         connection.execute(messages.NEXT_DUE).fetchall()
-        connection.execute(gates.BACKLOGS).fetchall()
-        connection.execute(messages.PARKED, (5, 1)).fetchall()
+        connection.execute(gates.LISTS).fetchall()
+        connection.execute(releases.PARKED, (5, 1)).fetchall()
         return counted
 
     assert steps(10_000) == steps(10)

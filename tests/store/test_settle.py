@@ -263,8 +263,7 @@ async def test_entries_of_a_failure_and_a_success(book: Book) -> None:
 
 async def test_entries_of_two_failures(book: Book) -> None:
     message = await start_one(book, retry_delay="0", max_retries=1)
-    await book.settle(settlement(message, BUSY))
-    (again,) = (await book.claim()).messages
+    (again,) = (await book.settle(settlement(message, BUSY))).claimed
     await book.settle(settlement(again, BUSY))
     assert await book.history(message.id) == [
         CREATED,

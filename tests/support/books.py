@@ -63,7 +63,7 @@ class Book:
         return (await self.get(id)).state
 
     async def cancel(self, *ids: MessageId) -> list[bool]:
-        return await self.messages.cancel(PROJECT, ids, now=self.clock.now())
+        return (await self.messages.cancel(PROJECT, ids, now=self.clock.now())).applied
 
     async def entries(self, *ids: MessageId, owner: ProjectId = PROJECT) -> list[LogEntry]:
         """The log, oldest first, of some messages or of all."""

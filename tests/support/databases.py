@@ -151,13 +151,14 @@ class WatchedDatabase(VirtualDatabase):
         if self._is_stale:
             return
         gates, rows = self._transaction.gates, self.connection
-        assert gates._hosts == dict(select(rows, ACTIVE_HOSTS))
+        tickets = {id: ticket.host for id, ticket in gates._tickets.items()}
+        assert tickets == dict(select(rows, ACTIVE_HOSTS))
         for host, count in select(rows, OPEN_BY_HOST):
             assert gates._open[host] == count <= self._limits.host
         for project, count in select(rows, OPEN_BY_PROJECT):
             assert gates._open[project_gate(project)] == count
             assert not self._limits.project or count <= self._limits.project
-        assert {gate for (gate,) in select(rows, PARKED_AT)} <= set(gates.backlogs)
+        assert {id for (id,) in select(rows, PARKED_AT)} <= {found.id for found in gates.lists}
 
 
 ACTIVE_HOSTS = "SELECT id, host_gate FROM messages WHERE state = 1"

@@ -45,8 +45,11 @@ class FakeIntake:
         assert claim is self.claim
         self.open_offers -= 1
         self.started += claimed
-        if next_due_at is not None:
-            self.due.append(next_due_at)
+        self.note_due(next_due_at)
+
+    def note_due(self, due_at: UnixMs | None) -> None:
+        if due_at is not None:
+            self.due.append(due_at)
 
 
 class KnownProjects:

@@ -100,14 +100,15 @@ class Lives:
         await self._note_ended(settlement)
 
     async def cancel(self, id: MessageId) -> bool:
-        (done,) = await self.store.messages.cancel(self.project, [id], now=self.clock.now())
-        if done:
+        canceled = await self.store.messages.cancel(self.project, [id], now=self.clock.now())
+        (is_done,) = canceled.applied
+        if is_done:
             before = self.messages[id].state
             self.states[id].append(LogState.CANCEL_REQUESTED)
             if before is State.WAITING:
                 self.states[id].append(LogState.CANCELED)
             await self._refresh(id)
-        return done
+        return is_done
 
     async def fail(self, sealed: Envelope | None = None, outcome: Outcome = DOWN) -> DeadLetterId:
         """Publish a message without retries and let it fail."""

@@ -213,7 +213,8 @@ class World:
         store = self.node.store
         try:
             done = await store.messages.cancel(PROJECT, ids, now=self.clock.now())
-            asked = [id for id, is_done in zip(ids, done, strict=True) if is_done]
+            self.node.service.intake.note_due(done.next_due_at)
+            asked = [id for id, is_done in zip(ids, done.applied, strict=True) if is_done]
             found = await store.messages.get(PROJECT, asked)
         except StoreUnavailable:
             return

@@ -9,10 +9,12 @@ from relaypost.domain.lifecycle import TERMINAL
 from relaypost.domain.logs import LogState, NewLogEntry
 from relaypost.domain.messages import State
 from relaypost.domain.types import MessageId, ProjectId, UnixMs
-from relaypost.store.sqlite import settlements
+from relaypost.store.base import Canceled, Changed
+from relaypost.store.sqlite import queues, settlements
 from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.filters import on_envelopes
+from relaypost.store.sqlite.gates import TICKET, Ticket
 from relaypost.store.sqlite.windows import span_of_dates
 
 LIVE = """
@@ -27,7 +29,9 @@ SELECT m.id FROM (
 WHERE m.project_id = ? AND m.id >= ? AND m.id < ? AND {conditions} ORDER BY m.id LIMIT ?
 """
 
-STATE = "SELECT state, cancel_requested FROM messages WHERE project_id = ? AND id = ?"
+STATE = f"""
+SELECT state, cancel_requested, {TICKET} FROM messages WHERE project_id = ? AND id = ?
+"""
 
 END_WAITING = """
 UPDATE messages SET state = ?, parked_at = NULL, ended = ? WHERE project_id = ? AND id = ?
@@ -56,19 +60,38 @@ def matching(
 
 def cancel(
     transaction: Transaction, project: ProjectId, ids: Items[MessageId], *, now: UnixMs
-) -> list[bool]:
-    return [_cancel(transaction, project, id, now) for id in ids]
+) -> Canceled:
+    applied = [_cancel(transaction, project, id, now) for id in ids]
+    return Canceled(applied, transaction.gates.lists.next_at(now))
 
 
 def _cancel(transaction: Transaction, project: ProjectId, id: MessageId, now: UnixMs) -> bool:
     rows = transaction.rows(STATE, (project, id))
     if not rows or rows[0][1] or State(rows[0][0]) in TERMINAL:
         return False
+    state, _, *ticket = rows[0]
     entry = NewLogEntry(state=LogState.CANCEL_REQUESTED)
     settlements.log(transaction, project, id, transaction.take_sequence(now), entry)
-    if State(rows[0][0]) is State.ACTIVE:
+    if State(state) is State.ACTIVE:
         transaction.execute(REQUEST, (project, id))
     else:
         ended = transaction.take_sequence(now)
         transaction.execute(END_WAITING, (int(State.CANCELED), ended, project, id))
+        transaction.gates.give_up_place(Ticket(*ticket), now)
     return True
+
+
+def cancel_deleted(transaction: Transaction, limit: int, *, now: UnixMs) -> Changed:
+    """Cancel messages of a queue that is deleted; with the last one it is forgotten."""
+    gates = transaction.gates
+    id = gates.queues.next_deleted()
+    if id is None:
+        return Changed(False, None)
+    queue = gates.queues.get(id)
+    assert queue is not None
+    live = transaction.rows(queues.LIVE, (id, limit))
+    for (message,) in live:
+        _cancel(transaction, queue.project, message, now)
+    if len(live) < limit:
+        gates.forget_queue(queue)
+    return Changed(True, gates.lists.next_at(now))

@@ -139,6 +139,11 @@ def _one(connection: apsw.Connection, query: str) -> Any:
 
 
 def _add_functions(connection: apsw.Connection) -> None:
-    functions: dict[str, Any] = {"url_host": host_of, "url_name": name_of, "url_path": path_of}
+    functions: dict[str, Any] = {
+        "folded": str.casefold,
+        "url_host": host_of,
+        "url_name": name_of,
+        "url_path": path_of,
+    }
     for name, function in functions.items():
         connection.create_scalar_function(name, function, 1, deterministic=True)

@@ -56,7 +56,7 @@ class Transaction:
         self._cursor = connection.cursor()
         self.execute = self._cursor.execute
         self.changes = connection.changes
-        self.gates = OpenGates(capacity)
+        self.gates = OpenGates(connection, capacity)
         self.leases: set[LeaseId] = set()
         self._last = Sequence(0)
         self.reload()
@@ -65,7 +65,11 @@ class Transaction:
         """Derive the state anew from the rows, as after a start or a rollback."""
         self._last = max(self._last, newest_sequence(self.connection))
         self.leases = {LeaseId(id) for (id,) in self.rows(LEASES)}
-        self.gates.reload(self.connection)
+        self.gates.reload()
+
+    def complete(self) -> None:
+        """Write what the state beside the rows has gathered; the last step before a commit."""
+        self.gates.save()
 
     def rows(self, query: str, values: Items[Any] = ()) -> list[Any]:
         """All rows of a query, or of `RETURNING`."""
@@ -272,6 +276,7 @@ class Database:
             for running in batch:
                 running.result = running.work(transaction)
             running = None
+            transaction.complete()
             transaction.execute("COMMIT")
         except Exception as error:
             self._roll_back()

@@ -1,6 +1,6 @@
 """Dead letters: list, delete, and turn into new messages."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Items
 from typing import Any
 
@@ -12,11 +12,13 @@ from relaypost.domain.messages import Envelope, Message, NewMessage, Published, 
 from relaypost.domain.sequences import sequence
 from relaypost.domain.types import DeadLetterId, MessageId, ProjectId, Sequence, UnixMs
 from relaypost.store.base import Accepted, Claim, Listing
-from relaypost.store.sqlite import envelopes, messages
+from relaypost.store.sqlite import envelopes
+from relaypost.store.sqlite.arrivals import arrivals_of
 from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.envelopes import unpack_headers
 from relaypost.store.sqlite.filters import on_envelopes
+from relaypost.store.sqlite.messages import insert, new_queues
 from relaypost.store.sqlite.windows import MAX_EXAMINED, Track, Walk, direction_of, span_of
 
 MAX_PAGE_BYTES = 33_554_432
@@ -134,23 +136,44 @@ def replace(
     all_or_none: bool,
     since: UnixMs,
     claim: Claim | None,
+    max_queues: int,
     now: UnixMs,
 ) -> Accepted:
-    arrivals = messages.Arrivals(messages.room_of(transaction, claim))
     low = sequence(since)
     if all_or_none and not all(transaction.rows(EXISTS, (project, id, low)) for id in ids):
         return Accepted([Published(messages=())] * len(ids), [], None)
+    found = {id: rows[0] for id in ids if (rows := transaction.rows(ENVELOPE, (project, id, low)))}
+    news = {id: bring_back(envelopes.from_row(row[1:])) for id, row in found.items()}
+    refused = _first_refused(transaction, project, news, max_queues)
+    if refused is not None:
+        return Accepted([], [], None, ids.index(refused))
+    arrivals = arrivals_of(transaction, claim)
     published: list[Published] = []
     for id in ids:
-        rows = transaction.rows(ENVELOPE, (project, id, low))
-        if not rows:
+        new = news.pop(id, None)
+        if new is None:
             published.append(Published(messages=()))
             continue
-        new = bring_back(envelopes.from_row(rows[0][1:]))
         take(transaction, project, id, since=since)
-        made = messages.insert(transaction, new, arrivals, now=now)
+        made = insert(transaction, new, arrivals, now=now)
         published.append(Published(messages=((made, new.envelope.url),)))
-    return Accepted(published, arrivals.claimed, arrivals.next_due_at)
+    return Accepted(published, arrivals.claimed, arrivals.next_due_at(transaction, now))
+
+
+def _first_refused(
+    transaction: Transaction,
+    project: ProjectId,
+    news: Mapping[DeadLetterId, NewMessage],
+    max_queues: int,
+) -> DeadLetterId | None:
+    """The first one whose queue would be one too many."""
+    names = transaction.gates.queues.names(project)
+    for id, new in news.items():
+        made = new_queues(transaction, [new])
+        names |= made
+        if made and len(names) > max_queues > 0:
+            return id
+    return None
 
 
 def take(transaction: Transaction, project: ProjectId, id: DeadLetterId, *, since: UnixMs) -> bool:

@@ -1,123 +1,275 @@
 """Open attempts by gate, kept beside the write connection and derived from its rows at every start.
 
-Only the writer touches this. What is parked is in rows; here is only which gates have a backlog.
+    place of the queue -> key -> project -> host
+
+is the order in which a message meets its gates. Only the writer touches this.
 """
+
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import apsw
 
-from relaypost.domain.gates import (
-    Capacity,
-    GateKind,
-    allowance_after,
-    crowding,
-    host_limit,
-    next_step,
-    project_gate,
-)
-from relaypost.domain.types import GateId, MessageId, ProjectId
+from relaypost.domain.flow_control import FlowControl
+from relaypost.domain.gates import Capacity, GateKind, project_gate, wait_list
+from relaypost.domain.types import GateId, MessageId, ProjectId, QueueId, UnixMs
 from relaypost.store.sqlite.connection import select
+from relaypost.store.sqlite.flow_control_keys import OpenKeys
+from relaypost.store.sqlite.hosts import HostLimits
+from relaypost.store.sqlite.queues import OpenQueue, OpenQueues
+from relaypost.store.sqlite.wait_lists import WaitList, WaitLists
 
-ACTIVE = "SELECT project_id, id, host_gate FROM messages WHERE state = 1"
+TICKET = "project_id, id, host_gate, key_gate, queue_id, place_id"
 
-BACKLOGS = """
-WITH RECURSIVE gates (gate) AS (
+ACTIVE = f"SELECT {TICKET} FROM messages WHERE state = 1"
+
+LISTS = """
+WITH RECURSIVE lists (list) AS (
     SELECT min(parked_at) FROM messages WHERE parked_at IS NOT NULL
     UNION ALL
-    SELECT (SELECT min(parked_at) FROM messages WHERE parked_at > gate)
-    FROM gates WHERE gate IS NOT NULL
+    SELECT (SELECT min(parked_at) FROM messages WHERE parked_at > list)
+    FROM lists WHERE list IS NOT NULL
 )
-SELECT gate FROM gates WHERE gate IS NOT NULL
+SELECT list FROM lists WHERE list IS NOT NULL
 """
-"""Goes from gate to gate, however many messages are parked at each."""
+"""Goes from list to list, however many messages are parked in each."""
 
-PROJECTS = "SELECT id FROM projects"
+HEAD = f"""
+SELECT due_at, {TICKET} FROM messages WHERE parked_at = ? ORDER BY due_at, id LIMIT 1
+"""
 
-MAX_ALLOWANCES = 100_000
+NO_LIMIT = 2**31 - 1
+LONG_AGO = UnixMs(0)
+
+NO_LEVEL, AFTER_KEY, AFTER_PROJECT, AFTER_HOST = range(4)
+"""Where a message comes from: at gates before that, those that wait there are not before it."""
+
+
+class Ticket(NamedTuple):
+    """What a message asks for at its gates, and holds while its attempt is open."""
+
+    project: ProjectId
+    id: MessageId
+    host: GateId
+    key: GateId | None = None
+    queue_id: QueueId | None = None
+    place_id: MessageId | None = None
+    """The place in which it works: its own, or that of the message on which it reports."""
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether it is a message of a queue, not a callback that holds a place of one."""
+        return self.queue_id is not None and self.place_id in (None, self.id)
 
 
 class OpenGates:
-    """How many attempts are open at each gate, and which gates hold a backlog."""
+    """How many attempts are open at each gate, and which gates hold wait lists."""
 
-    def __init__(self, capacity: Capacity) -> None:
-        self._capacity = capacity
-        self._project_limit = capacity.project or capacity.node
-        self._hosts: dict[MessageId, GateId] = {}
-        """The host's gate of each open attempt."""
+    def __init__(self, connection: apsw.Connection, capacity: Capacity) -> None:
+        self._connection = connection
+        self._project_limit = capacity.project
         self._open: dict[GateId, int] = {}
-        self._crowd(0)
-        self._allowances: dict[GateId, int] = {}
-        self.backlogs: dict[GateId, GateKind] = {}
+        """Of projects and hosts."""
+        self._tickets: dict[MessageId, Ticket] = {}
+        self._hosts = HostLimits(capacity)
+        self.keys = OpenKeys(connection)
+        self.queues = OpenQueues()
+        self.lists = WaitLists()
+        self._turn = False
 
-    def reload(self, connection: apsw.Connection) -> None:
-        self._hosts.clear()
+    def reload(self) -> None:
+        """Derive all from the rows; every gate with a list is to be looked at."""
         self._open.clear()
-        self._crowd(0)
-        for project, id, host in select(connection, ACTIVE):
-            self._take(id, project_gate(project), host)
-        of_projects = {project_gate(project) for (project,) in select(connection, PROJECTS)}
-        self.backlogs = {
-            gate: GateKind.PROJECT if gate in of_projects else GateKind.HOST
-            for (gate,) in select(connection, BACKLOGS)
-        }
+        self._tickets.clear()
+        self._hosts.reset()
+        self.keys.clear()
+        self.queues.reload(self._connection)
+        self.lists.clear()
+        for row in select(self._connection, ACTIVE):
+            self._hold(Ticket(*row))
+        for (id,) in select(self._connection, LISTS):
+            due_at, *row = select(self._connection, HEAD, (id,))[0]
+            self._join(id, Ticket(*row), due_at)
+        for found in self.lists:
+            self.lists.opens(found.gate, LONG_AGO, now=LONG_AGO)
 
-    def admit(self, project: ProjectId, id: MessageId, host: GateId) -> GateId | None:
-        """Take a slot of each gate, or none: then the answer is the closed gate."""
+    def configure(self, project: ProjectId, by: FlowControl, now: UnixMs) -> GateId:
+        """Have a message that is accepted set the pace of its key; answers the key's gate."""
+        gate = self.keys.configure(project, by, now=now).gate
+        self.look_at(gate, now)
+        return gate
+
+    def save(self) -> None:
+        """Write what has changed of keys."""
+        self.keys.save()
+        self.keys.shrink(lambda gate: gate not in self.lists)
+
+    def admit(self, ticket: Ticket, *, came_from: int = NO_LEVEL, now: UnixMs) -> GateId | None:
+        """Take a slot of each gate, or none: then the answer is the wait list to be parked in."""
+        project, key, lists = ticket.project, ticket.key, self.lists
+        if ticket.queue_id is not None and (paused := self._paused_queue(ticket)) is not None:
+            return self._wait(
+                paused.in_hand_gate, paused.in_hand_gate, GateKind.IN_HAND, ticket, now
+            )
+        if key is not None and (
+            (came_from < AFTER_KEY and key in lists) or not self.keys.room(key, now=now)
+        ):
+            return self._wait(key, key, GateKind.KEY, ticket, now)
         of_project = project_gate(project)
-        open_attempts = self._open
-        if self._capacity.project and open_attempts.get(of_project, 0) >= self._project_limit:
-            return of_project
-        if open_attempts.get(host, 0) >= self.limit_of(host):
-            return host
-        self._take(id, of_project, host)
+        if self._is_closed(of_project, self._project_limit, ticket, came_from < AFTER_PROJECT):
+            id = wait_list(of_project, key)
+            return self._wait(id, of_project, GateKind.PROJECT, ticket, now)
+        host = ticket.host
+        limit = self._hosts.limit_of(host)
+        if self._is_closed(host, limit, ticket, came_from < AFTER_HOST):
+            return self._wait(wait_list(host, key), host, GateKind.HOST, ticket, now)
+        if key is not None:
+            self.keys.start(key, now=now)
+        self._take(ticket, of_project)
         return None
 
-    def leave(
-        self, project: ProjectId, id: MessageId, *, reached: bool | None
-    ) -> tuple[GateId, ...]:
-        """Give the slots of an attempt back; answers the gates with a backlog to look at now.
+    def leave(self, id: MessageId, *, reached: bool | None, now: UnixMs) -> Ticket:
+        """Give the slots of an attempt back; its place is another matter.
 
         `reached` is `None` when it is not known whether the destination answers.
         """
-        of_project, host = project_gate(project), self._hosts.pop(id)
+        ticket = self._tickets.pop(id)
+        of_project, host = project_gate(ticket.project), ticket.host
+        if ticket.key is not None:
+            self.keys.at(ticket.key).open -= 1
+            self.look_at(ticket.key, now)
         self._give_back(of_project)
         self._give_back(host)
-        if reached is not None and (self._allowances or not reached):
-            self._learn(host, reached=reached)
-        if self._crowded and self._has_eased():
-            return tuple(self.backlogs)
-        if not self.backlogs:
-            return ()
-        return tuple(gate for gate in (of_project, host) if gate in self.backlogs)
+        if reached is not None:
+            self._hosts.learn(host, reached=reached)
+        if self._hosts.ease(len(self._tickets)):
+            for gate in {found.gate for found in self.lists if found.kind is GateKind.HOST}:
+                self.look_at(gate, now)
+        self.look_at(of_project, now)
+        self.look_at(host, now)
+        return ticket
 
-    def park(self, project: ProjectId, gate: GateId) -> None:
-        """Note that a message waits at a closed gate."""
-        is_project = gate == project_gate(project)
-        self.backlogs[gate] = GateKind.PROJECT if is_project else GateKind.HOST
+    def take_place(self, queue: OpenQueue, id: MessageId, due_at: UnixMs) -> bool:
+        """Give a message that is due a place, unless others stand before it."""
+        if not queue.free_places or (queue.head_due_at is not None and queue.head_due_at <= due_at):
+            return False
+        queue.hold(id)
+        return True
 
-    def forget_backlog(self, gate: GateId) -> None:
-        del self.backlogs[gate]
+    def wait_for_place(self, queue: OpenQueue, due_at: UnixMs, now: UnixMs) -> GateId:
+        """The wait list of a message that has no place, due or not."""
+        queue.note_waiting(due_at)
+        self.lists.join(WaitList(queue.gate, queue.gate, GateKind.QUEUE, queue.project))
+        self.look_at(queue.gate, now)
+        return queue.gate
 
-    def stranded(self) -> list[GateId]:
-        """Gates with a backlog and no open attempt: none will end there and let the others go."""
-        return [gate for gate in self.backlogs if gate not in self._open]
+    def hold_place(self, ticket: Ticket, count: int) -> None:
+        """Have a place held by so many messages more."""
+        queue = self._queue_of(ticket)
+        if queue is not None and ticket.place_id is not None:
+            queue.hold(ticket.place_id, count)
 
-    def room(self, gate: GateId) -> int:
-        """How many more attempts a gate with a backlog lets through."""
-        is_project = self.backlogs[gate] is GateKind.PROJECT
-        limit = self._project_limit if is_project else self.limit_of(gate)
-        return max(0, limit - self._open.get(gate, 0))
+    def give_up_place(self, ticket: Ticket, now: UnixMs) -> None:
+        """Note that a message has ended which may have held a place."""
+        queue = self._queue_of(ticket)
+        if queue is not None and ticket.place_id is not None:
+            queue.give_up(ticket.place_id)
+            self.look_at(queue.gate, now)
+
+    def forget_queue(self, queue: OpenQueue) -> None:
+        """Forget a deleted queue, of which nothing waits any more."""
+        for gate in (queue.gate, queue.in_hand_gate):
+            if gate in self.lists:
+                self.lists.forget(gate)
+        self.queues.forget(self._connection, queue.id)
+
+    def share(self, room: int) -> int:
+        """Half of the room; of one slot, all or nothing by turns."""
+        self._turn = not self._turn
+        return (room + self._turn) // 2
+
+    def look_at(self, gate: GateId, now: UnixMs) -> None:
+        """Find out when a gate opens; whatever may open it sooner than it was must call this."""
+        if self.lists.are_at(gate):
+            self.lists.opens(gate, self._opens_at(gate, now), now=now)
+
+    def room(self, gate: GateId, now: UnixMs) -> int:
+        """How many more attempts a gate with a list lets through."""
+        match self.lists.kind_of(gate):
+            case GateKind.QUEUE:
+                return self.queues.at(gate).free_places
+            case GateKind.IN_HAND:
+                queue = self.queues.at(gate)
+                return 0 if queue.is_paused else len(queue.places)
+            case GateKind.KEY:
+                return self.keys.room(gate, now=now)
+            case GateKind.PROJECT:
+                limit = self._project_limit or NO_LIMIT
+                return max(0, limit - self._open.get(gate, 0))
+            case GateKind.HOST:
+                return max(0, self._hosts.limit_of(gate) - self._open.get(gate, 0))
 
     def limit_of(self, host: GateId) -> int:
-        allowance = self._allowances.get(host)
-        return self._host_limit if allowance is None else min(self._host_limit, allowance)
+        return self._hosts.limit_of(host)
 
-    def _take(self, id: MessageId, of_project: GateId, host: GateId) -> None:
-        open_attempts = self._open
+    def _opens_at(self, gate: GateId, now: UnixMs) -> UnixMs | None:
+        kind = self.lists.kind_of(gate)
+        if kind is GateKind.QUEUE:
+            return self.queues.at(gate).opens_at()
+        if kind is GateKind.KEY:
+            return self.keys.opens_at(gate, now=now)
+        return now if self.room(gate, now) else None
+
+    def _paused_queue(self, ticket: Ticket) -> OpenQueue | None:
+        if not ticket.is_queued:
+            return None
+        queue = self._queue_of(ticket)
+        return queue if queue is not None and queue.is_paused else None
+
+    def _queue_of(self, ticket: Ticket) -> OpenQueue | None:
+        return None if ticket.queue_id is None else self.queues.get(ticket.queue_id)
+
+    def _is_closed(self, gate: GateId, limit: int, ticket: Ticket, minds_others: bool) -> bool:
+        if limit and self._open.get(gate, 0) >= limit:
+            return True
+        return minds_others and wait_list(gate, ticket.key) in self.lists
+
+    def _wait(
+        self, id: GateId, gate: GateId, kind: GateKind, ticket: Ticket, now: UnixMs
+    ) -> GateId:
+        of_key = ticket.key if kind in (GateKind.PROJECT, GateKind.HOST) else None
+        self.lists.join(WaitList(id, gate, kind, ticket.project, of_key))
+        self.look_at(gate, now)
+        return id
+
+    def _join(self, id: GateId, ticket: Ticket, due_at: UnixMs) -> None:
+        """Note a list that was found with this message at its head."""
+        queue = self._queue_of(ticket) if ticket.is_queued else None
+        if queue is not None and id == queue.gate:
+            queue.note_waiting(due_at)
+            found = WaitList(id, id, GateKind.QUEUE, ticket.project)
+        elif queue is not None and id == queue.in_hand_gate:
+            found = WaitList(id, id, GateKind.IN_HAND, ticket.project)
+        elif id == ticket.key:
+            found = WaitList(id, id, GateKind.KEY, ticket.project)
+        elif id == wait_list(gate := project_gate(ticket.project), ticket.key):
+            found = WaitList(id, gate, GateKind.PROJECT, ticket.project, ticket.key)
+        else:
+            found = WaitList(id, ticket.host, GateKind.HOST, ticket.project, ticket.key)
+        self.lists.join(found)
+
+    def _hold(self, ticket: Ticket) -> None:
+        """Count an attempt that was found open."""
+        if ticket.key is not None:
+            self.keys.at(ticket.key).open += 1
+        self._take(ticket, project_gate(ticket.project))
+
+    def _take(self, ticket: Ticket, of_project: GateId) -> None:
+        open_attempts, host = self._open, ticket.host
         open_attempts[of_project] = open_attempts.get(of_project, 0) + 1
         open_attempts[host] = open_attempts.get(host, 0) + 1
-        self._hosts[id] = host
-        if len(self._hosts) >= self._next_step:
-            self._crowd(crowding(len(self._hosts), self._capacity))
+        self._tickets[ticket.id] = ticket
+        self._hosts.fill(len(self._tickets))
 
     def _give_back(self, gate: GateId) -> None:
         left = self._open[gate] - 1
@@ -126,29 +278,12 @@ class OpenGates:
         else:
             del self._open[gate]
 
-    def _has_eased(self) -> bool:
-        """Whether the node is a step less crowded than before, so that every host may hold more."""
-        crowded = crowding(len(self._hosts), self._capacity, was=self._crowded)
-        if crowded >= self._crowded:
-            return False
-        self._crowd(crowded)
-        return True
 
-    def _crowd(self, crowded: int) -> None:
-        self._crowded = crowded
-        self._next_step = next_step(crowded, self._capacity)
-        self._host_limit = host_limit(crowded, self._capacity)
-
-    def _learn(self, host: GateId, *, reached: bool) -> None:
-        allowance = self._allowances.get(host)
-        if reached and allowance is None:
-            return
-        now = allowance_after(
-            allowance or self._capacity.host, reached=reached, capacity=self._capacity
-        )
-        if now >= self._capacity.host:
-            self._allowances.pop(host, None)
-            return
-        if len(self._allowances) >= MAX_ALLOWANCES:
-            self._allowances.clear()
-        self._allowances[host] = now
+def keyless_lists(lists: Iterable[WaitList], project: ProjectId) -> list[GateId]:
+    """Where messages of a project without a key wait for a slot of the project or of a host."""
+    kinds = (GateKind.PROJECT, GateKind.HOST)
+    return [
+        found.id
+        for found in lists
+        if found.kind in kinds and found.key is None and found.project == project
+    ]

@@ -1,9 +1,9 @@
 """Leases: a node holds what it claimed by one row that it renews, not by one for each message."""
 
 from relaypost.domain.messages import State
-from relaypost.domain.types import GateId, LeaseId, UnixMs
+from relaypost.domain.types import LeaseId, UnixMs
 from relaypost.store.base import Rescued
-from relaypost.store.sqlite import messages
+from relaypost.store.sqlite.arrivals import Arrivals
 from relaypost.store.sqlite.database import Transaction
 
 TAKE = "INSERT INTO leases (until) VALUES (?) RETURNING id"
@@ -41,18 +41,15 @@ def rescue(transaction: Transaction, limit: int, *, now: UnixMs) -> Rescued:
     The message keeps its due time, and so its place before those that came later.
     """
     transaction.leases.difference_update(id for (id,) in transaction.rows(FORGET_EXPIRED, (now,)))
-    arrivals = messages.Arrivals(None)
-    opened: dict[GateId, None] = {}
+    arrivals, gates = Arrivals(None), transaction.gates
     rows = transaction.rows(LOST, (limit,))
     for project, id, due_at, cancel_requested in rows:
+        ticket = gates.leave(id, reached=None, now=now)
         if cancel_requested:
             ended = transaction.take_sequence(now)
             transaction.execute(CANCEL, (int(State.CANCELED), ended, project, id))
+            gates.give_up_place(ticket, now)
         else:
             transaction.execute(GIVE_BACK, (project, id))
             arrivals.note_due(due_at)
-        opened.update(dict.fromkeys(transaction.gates.leave(project, id, reached=None)))
-    opened.update(dict.fromkeys(transaction.gates.stranded()))
-    for gate in opened:
-        messages.release(transaction, gate, arrivals, now)
-    return Rescued(len(rows), arrivals.next_due_at)
+    return Rescued(len(rows), arrivals.next_due_at(transaction, now))

@@ -1,8 +1,8 @@
 """Messages: accept, claim, get. What ends an attempt is in `settlements`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from collections.abc import Sequence as Items
-from typing import Any
+from typing import NamedTuple
 
 import apsw
 import msgspec
@@ -17,49 +17,23 @@ from relaypost.domain.messages import (
     State,
 )
 from relaypost.domain.sequences import time_of
-from relaypost.domain.types import GateId, MessageId, ProjectId, UnixMs
+from relaypost.domain.types import GateId, MessageId, ProjectId, QueueId, UnixMs
 from relaypost.domain.urls import host_of
 from relaypost.store.base import Accepted, Claim, Claimed
 from relaypost.store.sqlite import envelopes
+from relaypost.store.sqlite.arrivals import Arrivals, arrivals_of
 from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.database import Transaction
-
-MAX_EXAMINED = 200
-"""How many due messages one claim looks at: parking a backlog must not hold up other writers."""
-
-MIN_CHUNK = 32
-"""How many due messages a claim for few looks at at once: some may have to be parked."""
+from relaypost.store.sqlite.gates import Ticket
+from relaypost.store.sqlite.releases import fill, is_any_due
 
 INSERT = """
-INSERT INTO messages
-    (project_id, id, state, due_at, host_gate, parked_at, lease_id, claimed_on_arrival)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO messages (project_id, id, state, due_at, host_gate, parked_at, lease_id,
+                      claimed_on_arrival, key_gate, queue_id, place_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-
-DUE = """
-SELECT project_id, id, host_gate, retried, due_at FROM messages
-WHERE state = 0 AND parked_at IS NULL AND due_at <= ?
-ORDER BY due_at, id LIMIT ?
-"""
-
-IS_DUE = "SELECT 1 FROM messages WHERE state = 0 AND parked_at IS NULL AND due_at <= ? LIMIT 1"
 
 NEXT_DUE = "SELECT min(due_at) FROM messages WHERE state = 0 AND parked_at IS NULL"
-
-PARKED = """
-SELECT project_id, id, host_gate, retried, due_at FROM messages
-WHERE parked_at = ? ORDER BY due_at, id LIMIT ?
-"""
-
-PARK = "UPDATE messages SET parked_at = ? WHERE project_id = ? AND id = ?"
-
-ACTIVATE = """
-UPDATE messages SET state = 1, parked_at = NULL, lease_id = ? WHERE project_id = ? AND id = ?
-"""
-
-LOG_ACTIVE = "INSERT INTO log_entries (project_id, sequence, message_id, state) VALUES (?, ?, ?, 1)"
-
-ENVELOPE = f"SELECT {envelopes.COLUMNS} FROM envelopes e WHERE e.id = ?"
 
 GET = f"""
 SELECT {envelopes.MESSAGE_COLUMNS} FROM messages m JOIN envelopes e ON e.id = m.id
@@ -83,52 +57,54 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(tuple[tuple[int, str], ...]).decode
 
 
-class Room:
-    """What is left of a claim while its transaction goes on."""
+class Place(NamedTuple):
+    """The place of a queue in which a callback works: that of the message on which it reports."""
 
-    __slots__ = ("bytes", "lease", "messages")
-
-    def __init__(self, claim: Claim) -> None:
-        self.lease = claim.lease
-        self.messages = claim.limit
-        self.bytes = claim.bytes
-
-    def __bool__(self) -> bool:
-        return self.messages > 0 and self.bytes > 0
-
-    def take(self, body: bytes) -> None:
-        self.messages -= 1
-        self.bytes -= len(body)
-
-
-def room_of(transaction: Transaction, claim: Claim | None) -> Room | None:
-    """The room that a claim gives; none when its lease was lost."""
-    if claim is None or claim.lease not in transaction.leases:
-        return None
-    return Room(claim)
-
-
-class Arrivals:
-    """What one transaction makes: the messages that start at once, and when the others fall due."""
-
-    __slots__ = ("claimed", "next_due_at", "room")
-
-    def __init__(self, room: Room | None) -> None:
-        self.room = room
-        self.claimed: list[Message] = []
-        self.next_due_at: UnixMs | None = None
-
-    def note_due(self, due_at: UnixMs) -> None:
-        if self.next_due_at is None or due_at < self.next_due_at:
-            self.next_due_at = due_at
+    queue_id: QueueId
+    id: MessageId
 
 
 def add(
-    transaction: Transaction, publications: Items[Publication], *, claim: Claim | None, now: UnixMs
+    transaction: Transaction,
+    publications: Items[Publication],
+    *,
+    claim: Claim | None,
+    max_queues: int,
+    now: UnixMs,
 ) -> Accepted:
-    arrivals = Arrivals(room_of(transaction, claim))
+    refused = _first_refused(transaction, publications, max_queues, now) if max_queues else None
+    if refused is not None:
+        return Accepted([], [], None, refused)
+    arrivals = arrivals_of(transaction, claim)
     published = [_publish(transaction, asked, arrivals, now=now) for asked in publications]
-    return Accepted(published, arrivals.claimed, arrivals.next_due_at)
+    return Accepted(published, arrivals.claimed, arrivals.next_due_at(transaction, now))
+
+
+def _first_refused(
+    transaction: Transaction, publications: Items[Publication], max_queues: int, now: UnixMs
+) -> int | None:
+    """The first publication whose queue would be one too many."""
+    names: dict[ProjectId, set[str]] = {}
+    for index, publication in enumerate(publications):
+        made = new_queues(transaction, publication.messages)
+        if not made or _is_duplicate(transaction, publication, now):
+            continue
+        project = publication.messages[0].project_id
+        of_project = names.setdefault(project, transaction.gates.queues.names(project))
+        of_project |= made
+        if len(of_project) > max_queues:
+            return index
+    return None
+
+
+def new_queues(transaction: Transaction, messages: Iterable[NewMessage]) -> set[str]:
+    """The names of the queues that come into being with these messages."""
+    find = transaction.gates.queues.find
+    return {
+        name
+        for new in messages
+        if (name := new.envelope.queue_name) is not None and find(new.project_id, name) is None
+    }
 
 
 def _publish(
@@ -157,23 +133,28 @@ def _insert_all(
 
 
 def insert(
-    transaction: Transaction, new: NewMessage, arrivals: Arrivals, *, now: UnixMs
+    transaction: Transaction,
+    new: NewMessage,
+    arrivals: Arrivals,
+    *,
+    place: Place | None = None,
+    now: UnixMs,
 ) -> MessageId:
     """Store one message: ACTIVE if it is due, room is left and its gates are open; else WAITING."""
     id = MessageId(transaction.take_sequence(now))
-    project, envelope = new.project_id, new.envelope
     created_at = time_of(id)
     not_before = max(created_at, new.not_before or UnixMs(created_at + new.delay_ms))
-    host = host_gate(project, host_of(envelope.url))
-    state, parked_at, lease = WAITING, None, None
-    room = arrivals.room
-    if not_before == created_at and room:
-        parked_at = transaction.gates.admit(project, id, host)
+    room = arrivals.room if not_before == created_at else None
+    ticket, parked_at = _ask(transaction, new, id, not_before, place, bool(room), now)
+    state, lease = WAITING, None
+    if room and parked_at is None and (ticket.key is None or not is_any_due(transaction, now)):
+        parked_at = transaction.gates.admit(ticket, now=now)
         if parked_at is None:
             state, lease = ACTIVE, room.lease
-        else:
-            transaction.gates.park(project, parked_at)
-    transaction.execute(INSERT, (project, id, state, not_before, host, parked_at, lease, state))
+    project, _, host, *gates = ticket
+    values = (project, id, state, not_before, host, parked_at, lease, state, *gates)
+    transaction.execute(INSERT, values)
+    envelope = new.envelope
     transaction.execute(envelopes.INSERT, envelopes.to_row(id, envelope, not_before=not_before))
     if room and state:
         transaction.take_sequence(now)
@@ -182,6 +163,33 @@ def insert(
     elif parked_at is None:
         arrivals.note_due(not_before)
     return id
+
+
+def _ask(
+    transaction: Transaction,
+    new: NewMessage,
+    id: MessageId,
+    due_at: UnixMs,
+    place: Place | None,
+    may_start: bool,
+    now: UnixMs,
+) -> tuple[Ticket, GateId | None]:
+    """What a new message asks of its gates, and the wait list of its queue if it has to wait."""
+    project, envelope, gates = new.project_id, new.envelope, transaction.gates
+    host = host_gate(project, host_of(envelope.url))
+    key = None
+    if envelope.flow_control is not None:
+        key = gates.configure(project, envelope.flow_control, now)
+    if place is not None:
+        return Ticket(project, id, host, key, *place), None
+    if envelope.queue_name is None:
+        return Ticket(project, id, host, key), None
+    queue = gates.queues.find(project, envelope.queue_name) or gates.queues.add(
+        transaction.connection, project, envelope.queue_name, now=now
+    )
+    if may_start and gates.take_place(queue, id, due_at):
+        return Ticket(project, id, host, key, queue.id, id), None
+    return Ticket(project, id, host, key, queue.id), gates.wait_for_place(queue, due_at, now)
 
 
 def _active(new: NewMessage, id: MessageId, not_before: UnixMs) -> Message:
@@ -196,77 +204,14 @@ def _active(new: NewMessage, id: MessageId, not_before: UnixMs) -> Message:
 
 
 def claim(transaction: Transaction, claim: Claim, *, now: UnixMs) -> Claimed:
-    room = room_of(transaction, claim)
-    if room is None:
+    arrivals = arrivals_of(transaction, claim)
+    if arrivals.room is None:
         return Claimed([], more=False, next_due_at=None)
-    messages: list[Message] = []
-    examined = 0
-    while room and examined < MAX_EXAMINED:
-        chunk = min(max(room.messages, MIN_CHUNK), MAX_EXAMINED - examined)
-        due = transaction.rows(DUE, (now, chunk))
-        messages += _start_all(transaction, due, room, now)
-        if room and len(due) < chunk:
-            return Claimed(messages, more=False, next_due_at=next_due_at(transaction.connection))
-        examined += len(due)
-    if transaction.rows(IS_DUE, (now,)):
-        return Claimed(messages, more=True, next_due_at=None)
-    return Claimed(messages, more=False, next_due_at=next_due_at(transaction.connection))
-
-
-def _start_all(
-    transaction: Transaction, rows: list[tuple[Any, ...]], room: Room, now: UnixMs
-) -> Iterator[Message]:
-    """Begin attempts of waiting messages while there is room."""
-    for row in rows:
-        if not room:
-            return
-        if (message := _start(transaction, row, room, now)) is not None:
-            yield message
-
-
-def release(transaction: Transaction, gate: GateId, arrivals: Arrivals, now: UnixMs) -> None:
-    """Let go as many messages parked at a gate as it has room for, oldest first.
-
-    One that meets another closed gate is parked there; one for which the node has no slot left
-    waits among the due messages.
-    """
-    wanted = transaction.gates.room(gate)
-    if not wanted:
-        return
-    rows = transaction.rows(PARKED, (gate, wanted))
-    if len(rows) < wanted:
-        transaction.gates.forget_backlog(gate)
-    for row in rows:
-        if not arrivals.room:
-            transaction.execute(PARK, (None, row[0], row[1]))
-            arrivals.note_due(now)
-        elif (message := _start(transaction, row, arrivals.room, now)) is not None:
-            arrivals.claimed.append(message)
-
-
-def _start(
-    transaction: Transaction, row: tuple[Any, ...], room: Room, now: UnixMs
-) -> Message | None:
-    """Begin an attempt of a waiting message, or park it at the gate that is closed."""
-    project, id, host, retried, due_at = row
-    closed = transaction.gates.admit(project, id, host)
-    if closed is not None:
-        transaction.gates.park(project, closed)
-        transaction.execute(PARK, (closed, project, id))
-        return None
-    transaction.execute(ACTIVATE, (room.lease, project, id))
-    transaction.execute(LOG_ACTIVE, (project, transaction.take_sequence(now), id))
-    envelope = transaction.rows(ENVELOPE, (id,))[0]
-    room.take(envelope[-1])
-    return Message(
-        id=id,
-        project_id=project,
-        envelope=envelopes.from_row(envelope[1:]),
-        state=State.ACTIVE,
-        not_before=envelope[0],
-        due_at=due_at,
-        retried=retried,
-    )
+    fill(transaction, arrivals, now)
+    if transaction.gates.lists.is_pending or is_any_due(transaction, now):
+        return Claimed(arrivals.claimed, more=True, next_due_at=None)
+    arrivals.note_due(next_due_at(transaction.connection))
+    return Claimed(arrivals.claimed, more=False, next_due_at=arrivals.next_due_at(transaction, now))
 
 
 def next_due_at(connection: apsw.Connection) -> UnixMs | None:
@@ -289,6 +234,13 @@ def _find_duplicate(
 ) -> _PublishedMessages | None:
     rows = transaction.rows(FIND_DUPLICATE, (project, deduplication.key, now))
     return _unpack(rows[0][0]) if rows else None  # type: ignore[return-value]  # int is MessageId
+
+
+def _is_duplicate(transaction: Transaction, publication: Publication, now: UnixMs) -> bool:
+    if publication.deduplication is None:
+        return False
+    project = publication.messages[0].project_id
+    return _find_duplicate(transaction, project, publication.deduplication, now) is not None
 
 
 def _remember(

@@ -5,11 +5,13 @@ from collections.abc import Sequence as Items
 from relaypost.domain.lifecycle import TERMINAL, Settlement, Transition
 from relaypost.domain.logs import NewLogEntry
 from relaypost.domain.messages import State
-from relaypost.domain.types import GateId, LeaseId, MessageId, ProjectId, Sequence, UnixMs
+from relaypost.domain.types import LeaseId, MessageId, ProjectId, Sequence, UnixMs
 from relaypost.store.base import Claim, Settled
-from relaypost.store.sqlite import messages
+from relaypost.store.sqlite.arrivals import Arrivals, arrivals_of
 from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.envelopes import pack_headers
+from relaypost.store.sqlite.messages import Place, insert
+from relaypost.store.sqlite.releases import fill
 
 END = """
 UPDATE messages SET state = ?, lease_id = NULL, ended = ?, response_status = ?, dead_letter_id = ?
@@ -39,28 +41,44 @@ VALUES (?, ?, ?, ?, ?, ?)
 def settle(
     transaction: Transaction, settlements: Items[Settlement], *, claim: Claim, now: UnixMs
 ) -> Settled:
-    arrivals = messages.Arrivals(messages.room_of(transaction, claim))
+    arrivals = arrivals_of(transaction, claim)
     applied: list[bool] = []
-    followed: list[Settlement] = []
-    opened: dict[GateId, None] = {}
+    followed: list[tuple[Settlement, Place | None]] = []
     for settlement in settlements:
         transition = _apply(transaction, settlement, claim.lease, now)
         applied.append(transition is not None)
         if transition is None:
             continue
-        message = settlement.message
-        gates = transaction.gates.leave(message.project_id, message.id, reached=settlement.reached)
-        if gates:
-            opened.update(dict.fromkeys(gates))
+        follows = transition is settlement.transition
+        place = _leave(transaction, settlement, transition, follows, now)
         if transition.state is State.WAITING:
             arrivals.note_due(transition.due_at)
-        if transition is settlement.transition:
-            followed.append(settlement)
-    for gate in opened:
-        messages.release(transaction, gate, arrivals, now)
-    for settlement in followed:  # after those that are parked and have waited longer
-        _follow(transaction, settlement, arrivals, now)
-    return Settled(applied, arrivals.claimed, arrivals.next_due_at)
+        if follows:
+            followed.append((settlement, place))
+    fill(transaction, arrivals, now)
+    for settlement, place in followed:  # after those that are parked and have waited longer
+        _follow(transaction, settlement, place, arrivals, now)
+    return Settled(applied, arrivals.claimed, arrivals.next_due_at(transaction, now))
+
+
+def _leave(
+    transaction: Transaction,
+    settlement: Settlement,
+    transition: Transition,
+    follows: bool,
+    now: UnixMs,
+) -> Place | None:
+    """Give back what the attempt held, but not a place that its callbacks hold on to."""
+    gates, place = transaction.gates, None
+    ticket = gates.leave(settlement.message.id, reached=settlement.reached, now=now)
+    if ticket.queue_id is None or ticket.place_id is None:
+        return None
+    if follows and settlement.callbacks and ticket.is_queued:
+        place = Place(ticket.queue_id, ticket.place_id)
+        gates.hold_place(ticket, len(settlement.callbacks))
+    if transition.state in TERMINAL:
+        gates.give_up_place(ticket, now)
+    return place
 
 
 def _apply(
@@ -105,14 +123,15 @@ def _move(
 def _follow(
     transaction: Transaction,
     settlement: Settlement,
-    arrivals: messages.Arrivals,
+    place: Place | None,
+    arrivals: Arrivals,
     now: UnixMs,
 ) -> None:
     """Write the dead letter and the callback messages."""
     if settlement.dead_letter_id is not None:
         _bury(transaction, settlement)
     for callback in settlement.callbacks:
-        messages.insert(transaction, callback, arrivals, now=now)
+        insert(transaction, callback, arrivals, place=place, now=now)
 
 
 def _bury(transaction: Transaction, settlement: Settlement) -> None:

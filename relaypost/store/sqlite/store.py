@@ -6,28 +6,43 @@ from collections.abc import Sequence as Items
 
 from relaypost.domain.dead_letters import DeadLetter
 from relaypost.domain.filters import Filter, Page
+from relaypost.domain.flow_control import KeyStatus, Pace
 from relaypost.domain.gates import Capacity
 from relaypost.domain.lifecycle import Settlement
 from relaypost.domain.logs import LogEntry
 from relaypost.domain.messages import Envelope, Message, NewMessage, Publication
 from relaypost.domain.projects import Project, SigningKeys, Token
+from relaypost.domain.queues import Queue
 from relaypost.domain.retention import Horizon
 from relaypost.domain.sequences import time_of
 from relaypost.domain.types import DeadLetterId, LeaseId, MessageId, ProjectId, UnixMs
-from relaypost.store.base import Accepted, Claim, Claimed, Listing, Rescued, Settled
+from relaypost.store.base import (
+    Accepted,
+    Canceled,
+    Changed,
+    Claim,
+    Claimed,
+    Listing,
+    Rescued,
+    Settled,
+)
 from relaypost.store.sqlite import (
     cancellations,
     dead_letters,
+    flow_control_keys,
     grouped_logs,
     leases,
     logs,
     messages,
     projects,
+    queues,
     settlements,
+    steering,
     upkeep,
 )
 from relaypost.store.sqlite.connection import lock_file, newest_sequence, open_writer
 from relaypost.store.sqlite.database import Database
+from relaypost.store.sqlite.gates import keyless_lists
 from relaypost.store.sqlite.windows import MAX_EXAMINED
 
 
@@ -36,10 +51,17 @@ class SqliteMessages:
         self._database = database
 
     async def add(
-        self, publications: Items[Publication], *, claim: Claim | None, now: UnixMs
+        self,
+        publications: Items[Publication],
+        *,
+        claim: Claim | None,
+        max_queues: int = 0,
+        now: UnixMs,
     ) -> Accepted:
         return await self._database.hand_out(
-            lambda transaction: messages.add(transaction, publications, claim=claim, now=now)
+            lambda transaction: messages.add(
+                transaction, publications, claim=claim, max_queues=max_queues, now=now
+            )
         )
 
     async def claim(self, claim: Claim, *, now: UnixMs) -> Claimed:
@@ -80,7 +102,7 @@ class SqliteMessages:
             lambda connection: cancellations.matching(connection, project, which, oldest=oldest)
         )
 
-    async def cancel(self, project: ProjectId, ids: Items[MessageId], *, now: UnixMs) -> list[bool]:
+    async def cancel(self, project: ProjectId, ids: Items[MessageId], *, now: UnixMs) -> Canceled:
         return await self._database.write(
             lambda transaction: cancellations.cancel(transaction, project, ids, now=now)
         )
@@ -149,6 +171,7 @@ class SqliteDeadLetters:
         all_or_none: bool,
         since: UnixMs,
         claim: Claim | None,
+        max_queues: int = 0,
         now: UnixMs,
     ) -> Accepted:
         return await self._database.hand_out(
@@ -160,7 +183,109 @@ class SqliteDeadLetters:
                 all_or_none=all_or_none,
                 since=since,
                 claim=claim,
+                max_queues=max_queues,
                 now=now,
+            )
+        )
+
+
+class SqliteQueues:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self, project: ProjectId) -> list[Queue]:
+        return await self._database.read(lambda connection: queues.list_queues(connection, project))
+
+    async def get(self, project: ProjectId, name: str) -> Queue | None:
+        return await self._database.read(
+            lambda connection: queues.get_queue(connection, project, name)
+        )
+
+    async def put(
+        self,
+        project: ProjectId,
+        name: str,
+        *,
+        parallelism: int | None,
+        is_paused: bool | None,
+        max_queues: int,
+        now: UnixMs,
+    ) -> Changed:
+        return await self._database.write(
+            lambda transaction: steering.put_queue(
+                transaction,
+                project,
+                name,
+                parallelism=parallelism,
+                is_paused=is_paused,
+                max_queues=max_queues,
+                now=now,
+            )
+        )
+
+    async def set_paused(
+        self, project: ProjectId, name: str, is_paused: bool, *, now: UnixMs
+    ) -> Changed:
+        return await self._database.write(
+            lambda transaction: steering.pause_queue(
+                transaction, project, name, is_paused=is_paused, now=now
+            )
+        )
+
+    async def delete(self, project: ProjectId, name: str) -> bool:
+        return await self._database.write(
+            lambda transaction: steering.delete_queue(transaction, project, name)
+        )
+
+    async def cancel_deleted(self, limit: int, *, now: UnixMs) -> Changed:
+        return await self._database.write(
+            lambda transaction: cancellations.cancel_deleted(transaction, limit, now=now)
+        )
+
+
+class SqliteFlowControlKeys:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def select(
+        self, project: ProjectId, *, containing: str, limit: int, now: UnixMs
+    ) -> list[KeyStatus]:
+        return await self._database.read(
+            lambda connection: flow_control_keys.list_keys(
+                connection, project, containing=containing, limit=limit, now=now
+            )
+        )
+
+    async def get(self, project: ProjectId, key: str, *, now: UnixMs) -> KeyStatus | None:
+        return await self._database.read(
+            lambda connection: flow_control_keys.get_key(connection, project, key, now=now)
+        )
+
+    async def keyless(self, project: ProjectId) -> KeyStatus:
+        lists = await self._database.write(
+            lambda transaction: keyless_lists(transaction.gates.lists, project)
+        )
+        return await self._database.read(
+            lambda connection: flow_control_keys.keyless(connection, project, lists)
+        )
+
+    async def open_attempts(self, project: ProjectId) -> int:
+        return await self._database.read(
+            lambda connection: flow_control_keys.open_in_project(connection, project)
+        )
+
+    async def steer(
+        self,
+        project: ProjectId,
+        key: str,
+        change: Callable[[Pace], Pace],
+        *,
+        creates: bool,
+        now: UnixMs,
+    ) -> Changed:
+        return await self._database.write(
+            lambda transaction: steering.steer_key(
+                transaction, project, key, change, creates=creates, now=now
             )
         )
 
@@ -245,6 +370,8 @@ class SqliteStore:
         self.messages = SqliteMessages(database)
         self.logs = SqliteLogs(database, max_examined)
         self.dead_letters = SqliteDeadLetters(database, max_examined)
+        self.queues = SqliteQueues(database)
+        self.flow_control_keys = SqliteFlowControlKeys(database)
         self.projects = SqliteProjects(database)
         self.upkeep = SqliteUpkeep(database, lock)
 

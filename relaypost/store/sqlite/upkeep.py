@@ -47,6 +47,7 @@ def ping(transaction: Transaction) -> None:
 
 def prune(transaction: Transaction, limit: int, *, horizon: Horizon) -> int:
     pruned = _prune_deduplications(transaction, limit, horizon)
+    pruned += transaction.gates.keys.prune(limit, before=horizon.keys_before, now=horizon.now)
     for (project,) in transaction.rows(PROJECTS):
         pruned += _prune_messages(transaction, limit, project, horizon)
         pruned += _prune_entries(transaction, limit, project, horizon)

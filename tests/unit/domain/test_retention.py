@@ -6,9 +6,14 @@ from tests.support.messages import NOW
 
 
 def test_what_is_older_than_its_period_may_go() -> None:
-    periods = RetentionPeriods(logs_ms=5000, dead_letters_ms=700, finished_messages_ms=30)
+    periods = RetentionPeriods(
+        logs_ms=5000, dead_letters_ms=700, finished_messages_ms=30, keys_ms=90
+    )
     assert periods.horizon(NOW) == Horizon(
-        logs_before=UnixMs(NOW - 5000), dead_letters_before=UnixMs(NOW - 700), now=NOW
+        logs_before=UnixMs(NOW - 5000),
+        dead_letters_before=UnixMs(NOW - 700),
+        keys_before=UnixMs(NOW - 90),
+        now=NOW,
     )
 
 

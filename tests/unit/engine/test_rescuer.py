@@ -105,7 +105,7 @@ async def test_no_backlog_is_left_behind_for_long() -> None:
             "UPDATE messages SET parked_at = host_gate WHERE id IN (?, ?)", (second, third)
         )
         gates = running.database._transaction.gates
-        gates.reload(connection)
+        gates.reload()
         running.sender.release("a.example.com")
         await running.wait_ended(first, second, third)
         assert running.clock.now() <= NOW + 2_500

@@ -1,0 +1,139 @@
+"""Letting go what is parked: gates that have opened, one after the other, a bounded work at a time.
+
+What a transaction has no room or no time for stays pending, and the next one goes on.
+"""
+
+from relaypost.domain.gates import GateKind
+from relaypost.domain.types import GateId, UnixMs
+from relaypost.store.sqlite.arrivals import Arrivals
+from relaypost.store.sqlite.database import Transaction
+from relaypost.store.sqlite.gates import AFTER_HOST, AFTER_KEY, AFTER_PROJECT, NO_LEVEL
+from relaypost.store.sqlite.starts import COLUMNS, Waiting, start, start_with_place
+from relaypost.store.sqlite.wait_lists import WaitList
+
+MAX_EXAMINED = 200
+"""How many messages one transaction looks at: it must not hold up other writers."""
+
+MIN_CHUNK = 32
+"""How many due messages are looked at at once for a few slots: some may have to be parked."""
+
+TURN = 16
+"""How many of one gate, before the next one has its turn."""
+
+DUE = f"""
+SELECT {COLUMNS} FROM messages
+WHERE state = 0 AND parked_at IS NULL AND due_at <= ?
+ORDER BY due_at, id LIMIT ?
+"""
+
+IS_DUE = "SELECT 1 FROM messages WHERE state = 0 AND parked_at IS NULL AND due_at <= ? LIMIT 1"
+
+PARKED = f"SELECT {COLUMNS} FROM messages WHERE parked_at = ? ORDER BY due_at, id LIMIT ?"
+
+PARKED_DUE = f"""
+SELECT {COLUMNS} FROM messages WHERE parked_at = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?
+"""
+
+HEAD_DUE = "SELECT min(due_at) FROM messages WHERE parked_at = ?"
+
+LEVELS = {
+    GateKind.IN_HAND: NO_LEVEL,
+    GateKind.KEY: AFTER_KEY,
+    GateKind.PROJECT: AFTER_PROJECT,
+    GateKind.HOST: AFTER_HOST,
+}
+
+
+def fill(transaction: Transaction, arrivals: Arrivals, now: UnixMs) -> None:
+    """Start what is due and what may leave its wait list, as far as there is room for it.
+
+    Due messages come first, so that each is parked behind those that were ready before it and no
+    other. Half of the room is kept from them, so that no wait list starves.
+    """
+    lists, room = transaction.gates.lists, arrivals.room
+    lists.ring(now)
+    if room and is_any_due(transaction, now):
+        kept = transaction.gates.share(room.messages) if lists.is_pending else 0
+        room.messages -= kept
+        _start_due(transaction, arrivals, now)
+        room.messages += kept
+    if lists.is_pending:
+        _drain(transaction, arrivals, now)
+
+
+def is_any_due(transaction: Transaction, now: UnixMs) -> bool:
+    """Whether messages are due that nothing has looked at yet."""
+    return bool(transaction.rows(IS_DUE, (now,)))
+
+
+def _start_due(transaction: Transaction, arrivals: Arrivals, now: UnixMs) -> None:
+    """Begin attempts of due messages while there is room; park those that meet a closed gate."""
+    examined = 0
+    while arrivals.room and examined < MAX_EXAMINED:
+        chunk = min(max(arrivals.room.messages, MIN_CHUNK), MAX_EXAMINED - examined)
+        due = transaction.rows(DUE, (now, chunk))
+        for row in due:
+            if not arrivals.room:
+                return
+            start(transaction, Waiting(*row), arrivals, now=now)
+        if len(due) < chunk:
+            return
+        examined += len(due)
+
+
+def _drain(transaction: Transaction, arrivals: Arrivals, now: UnixMs) -> None:
+    """Let go what open gates have room for, while there are slots."""
+    gates, left = transaction.gates, MAX_EXAMINED
+    while left > 0 and arrivals.room and (gate := gates.lists.take_pending()) is not None:
+        left -= 1 + _serve(transaction, gate, arrivals, now)
+        gates.look_at(gate, now)
+
+
+def _serve(transaction: Transaction, gate: GateId, arrivals: Arrivals, now: UnixMs) -> int:
+    """Let go some messages of a gate, of its lists in turn; answers how many were tried."""
+    gates, tried = transaction.gates, 0
+    while tried < TURN and arrivals.room and gates.lists.are_at(gate):
+        wanted = min(gates.room(gate, now), arrivals.room.messages, TURN - tried)
+        if not wanted:
+            break
+        if gates.lists.kind_of(gate) is GateKind.QUEUE:
+            return tried + _give_places(transaction, gate, arrivals, wanted, now)
+        several = gates.lists.count_of(gate) > 1
+        found = gates.lists.serve(gate)
+        tried += _let_go(transaction, found, arrivals, 1 if several else wanted, now)
+    return tried
+
+
+def _let_go(
+    transaction: Transaction, found: WaitList, arrivals: Arrivals, wanted: int, now: UnixMs
+) -> int:
+    rows = transaction.rows(PARKED, (found.id, wanted))
+    if len(rows) < wanted:
+        transaction.gates.lists.forget(found.id)
+    for tried, row in enumerate(rows):
+        if not arrivals.room:
+            transaction.gates.lists.join(found)
+            return tried
+        start(transaction, Waiting(*row), arrivals, came_from=LEVELS[found.kind], now=now)
+    return max(1, len(rows))
+
+
+def _give_places(
+    transaction: Transaction, gate: GateId, arrivals: Arrivals, wanted: int, now: UnixMs
+) -> int:
+    """Give free places of a queue to the first that are due, and start these."""
+    queue = transaction.gates.queues.at(gate)
+    rows = transaction.rows(PARKED_DUE, (gate, now, wanted))
+    for tried, row in enumerate(rows):
+        if not arrivals.room:
+            return tried
+        waiting = Waiting(*row)
+        queue.hold(waiting.id)
+        start_with_place(transaction, waiting, arrivals, now=now)
+    if len(rows) == wanted:
+        queue.head_due_at = rows[-1][-1]  # the next one stands behind the last
+    else:
+        ((queue.head_due_at,),) = transaction.rows(HEAD_DUE, (gate,))
+        if queue.head_due_at is None:
+            transaction.gates.lists.forget(gate)
+    return len(rows)

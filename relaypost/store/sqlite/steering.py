@@ -1,0 +1,84 @@
+"""Changes of queues and keys by their owner: each is one transaction, and opens gates at once."""
+
+from collections.abc import Callable
+
+from relaypost.domain.flow_control import Pace
+from relaypost.domain.queues import DEFAULT_PARALLELISM
+from relaypost.domain.types import ProjectId, UnixMs
+from relaypost.store.base import Changed
+from relaypost.store.sqlite.database import Transaction
+from relaypost.store.sqlite.queues import OpenQueue
+
+NOTHING = Changed(False, None)
+
+
+def put_queue(
+    transaction: Transaction,
+    project: ProjectId,
+    name: str,
+    *,
+    parallelism: int | None,
+    is_paused: bool | None,
+    max_queues: int,
+    now: UnixMs,
+) -> Changed:
+    queues, connection = transaction.gates.queues, transaction.connection
+    queue = queues.find(project, name)
+    if queue is not None:
+        queues.change(connection, queue, parallelism=parallelism, is_paused=is_paused, now=now)
+        return _look_at(transaction, queue, now)
+    if len(queues.names(project)) >= max_queues > 0:
+        return NOTHING
+    queues.add(
+        connection,
+        project,
+        name,
+        parallelism=parallelism or DEFAULT_PARALLELISM,
+        is_paused=bool(is_paused),
+        now=now,
+    )
+    return Changed(True, None)
+
+
+def pause_queue(
+    transaction: Transaction, project: ProjectId, name: str, *, is_paused: bool, now: UnixMs
+) -> Changed:
+    queue = transaction.gates.queues.find(project, name)
+    if queue is None:
+        return NOTHING
+    transaction.gates.queues.change(transaction.connection, queue, is_paused=is_paused, now=now)
+    return _look_at(transaction, queue, now)
+
+
+def delete_queue(transaction: Transaction, project: ProjectId, name: str) -> bool:
+    queue = transaction.gates.queues.find(project, name)
+    if queue is None:
+        return False
+    transaction.gates.queues.delete(transaction.connection, queue)
+    return True
+
+
+def steer_key(
+    transaction: Transaction,
+    project: ProjectId,
+    key: str,
+    change: Callable[[Pace], Pace],
+    *,
+    creates: bool,
+    now: UnixMs,
+) -> Changed:
+    gates = transaction.gates
+    known = gates.keys.find(project, key)
+    if known is None and not creates:
+        return NOTHING
+    found = known or gates.keys.find_or_make(project, key, now=now)
+    gates.keys.change(found, change, now=now)
+    gates.look_at(found.gate, now)
+    return Changed(True, gates.lists.next_at(now))
+
+
+def _look_at(transaction: Transaction, queue: OpenQueue, now: UnixMs) -> Changed:
+    gates = transaction.gates
+    gates.look_at(queue.in_hand_gate, now)  # these have their places: they go first
+    gates.look_at(queue.gate, now)
+    return Changed(True, gates.lists.next_at(now))
