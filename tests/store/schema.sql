@@ -123,7 +123,8 @@ CREATE INDEX messages_keyed ON messages (key_gate, state, due_at, queue_id, plac
 
 CREATE INDEX messages_parked ON messages (parked_at, due_at, id) WHERE parked_at IS NOT NULL;
 
-CREATE INDEX messages_queued ON messages (queue_id, place_id) WHERE queue_id IS NOT NULL AND state <= 1;
+CREATE INDEX messages_queued ON messages (queue_id, place_id, state)
+    WHERE queue_id IS NOT NULL AND state <= 1;
 
 CREATE UNIQUE INDEX queues_name ON queues (project_id, name) WHERE is_deleted = 0;
 

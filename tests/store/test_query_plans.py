@@ -5,7 +5,16 @@ import re
 import pytest
 
 from relaypost.store.sqlite import connection as opening
-from relaypost.store.sqlite import gates, leases, messages, releases, settlements, starts
+from relaypost.store.sqlite import (
+    flow_control_keys,
+    gates,
+    leases,
+    messages,
+    queues,
+    releases,
+    settlements,
+    starts,
+)
 from relaypost.store.sqlite.connection import open_writer, select
 
 
@@ -32,6 +41,35 @@ def plan(query: str) -> list[str]:
         (starts.ENVELOPE, "e USING INTEGER PRIMARY KEY (rowid=?)"),
         (messages.ENDED, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
         (messages.FIND_DUPLICATE, "deduplications USING PRIMARY KEY (project_id=? AND key=?)"),
+        (
+            queues.PLACES,
+            "messages USING COVERING INDEX messages_queued (queue_id=? AND place_id>?)",
+        ),
+        (queues.LAG, "messages USING COVERING INDEX messages_queued (queue_id=?)"),
+        (queues.LIVE, "messages USING INDEX messages_queued (queue_id=?)"),
+        (queues.GET, "queues USING INDEX queues_name (project_id=? AND name=?)"),
+        (queues.LIST, "queues USING INDEX queues_name (project_id=?)"),
+        (
+            flow_control_keys.WAIT_LIST,
+            "messages USING COVERING INDEX messages_keyed (key_gate=? AND state=? AND due_at<?)",
+        ),
+        (
+            flow_control_keys.OPEN,
+            "messages USING COVERING INDEX messages_keyed (key_gate=? AND state=?)",
+        ),
+        (
+            flow_control_keys.IS_NEEDED,
+            "messages USING COVERING INDEX messages_keyed (key_gate=? AND state<?)",
+        ),
+        (
+            flow_control_keys.PARKED,
+            "messages USING COVERING INDEX messages_parked (parked_at=?)",
+        ),
+        (
+            flow_control_keys.UNUSED,
+            "flow_control_keys USING INDEX flow_control_keys_used (used_at<?)",
+        ),
+        (flow_control_keys.GET, "flow_control_keys USING PRIMARY KEY (project_id=? AND key=?)"),
         (settlements.END, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
         (settlements.PUT_OFF, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
         (leases.RENEW, "leases USING INTEGER PRIMARY KEY (rowid=?)"),
@@ -60,8 +98,12 @@ def test_a_rescue_looks_at_open_attempts_only() -> None:
     assert not any("SCAN messages" in detail for detail in details[1:])
 
 
-def test_a_start_looks_at_open_attempts_only() -> None:
-    assert plan(gates.ACTIVE) == ["SCAN messages USING INDEX messages_active"]
+@pytest.mark.parametrize(
+    "query", [gates.ACTIVE, flow_control_keys.OPEN_IN_PROJECT, flow_control_keys.OPEN_KEYLESS]
+)
+def test_a_start_and_a_count_look_at_open_attempts_only(query: str) -> None:
+    (detail,) = plan(query)
+    assert re.fullmatch(r"SCAN messages USING (COVERING )?INDEX messages_active", detail)
 
 
 def test_a_start_goes_from_gate_to_gate() -> None:

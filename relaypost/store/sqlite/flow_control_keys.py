@@ -49,11 +49,11 @@ SELECT count(*) FROM messages
 WHERE key_gate = ? AND key_gate IS NOT NULL AND state <= 1 AND state = 1
 """
 
-OPEN_KEYLESS = (
-    "SELECT count(*) FROM messages WHERE state = 1 AND project_id = ? AND key_gate IS NULL"
-)
+OPEN_IN_PROJECT = """
+SELECT count(*) FROM messages INDEXED BY messages_active WHERE state = 1 AND project_id = ?
+"""
 
-OPEN_IN_PROJECT = "SELECT count(*) FROM messages WHERE state = 1 AND project_id = ?"
+OPEN_KEYLESS = f"{OPEN_IN_PROJECT} AND key_gate IS NULL"
 
 PARKED = "SELECT count(*) FROM messages WHERE parked_at = ? AND parked_at IS NOT NULL"
 

@@ -142,11 +142,13 @@ class OpenGates:
         self._give_back(host)
         if reached is not None:
             self._hosts.learn(host, reached=reached)
-        if self._hosts.ease(len(self._tickets)):
-            for gate in {found.gate for found in self.lists if found.kind is GateKind.HOST}:
-                self.look_at(gate, now)
-        self.look_at(of_project, now)
-        self.look_at(host, now)
+        has_eased = self._hosts.ease(len(self._tickets))
+        if self.lists.are_any:
+            if has_eased:
+                for gate in {found.gate for found in self.lists if found.kind is GateKind.HOST}:
+                    self.look_at(gate, now)
+            self.look_at(of_project, now)
+            self.look_at(host, now)
         return ticket
 
     def take_place(self, queue: OpenQueue, id: MessageId, due_at: UnixMs) -> bool:

@@ -36,6 +36,10 @@ class WaitLists:
     def __contains__(self, id: GateId) -> bool:
         return id in self._lists
 
+    @property
+    def are_any(self) -> bool:
+        return bool(self._lists)
+
     def __iter__(self) -> Iterator[WaitList]:
         return iter(tuple(self._lists.values()))
 

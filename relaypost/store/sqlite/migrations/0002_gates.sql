@@ -34,7 +34,8 @@ ALTER TABLE messages ADD COLUMN queue_id INTEGER;
 -- The place of a queue in which it works: its own, by its id, or that of the message it reports on.
 ALTER TABLE messages ADD COLUMN place_id INTEGER;
 
-CREATE INDEX messages_queued ON messages (queue_id, place_id) WHERE queue_id IS NOT NULL AND state <= 1;
+CREATE INDEX messages_queued ON messages (queue_id, place_id, state)
+    WHERE queue_id IS NOT NULL AND state <= 1;
 CREATE INDEX messages_keyed ON messages (key_gate, state, due_at, queue_id, place_id)
     WHERE key_gate IS NOT NULL AND state <= 1;
 
