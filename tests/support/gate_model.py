@@ -4,126 +4,41 @@ It is told what happens, and objects to a start that was not allowed at that mom
 says what may start. It knows nothing of how a store works.
 """
 
-import enum
-from dataclasses import dataclass, field
+from collections.abc import Container
 
 from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.types import MessageId, ProjectId
+from tests.support.gate_parts import NEVER, Item, KeyModel, QueueModel, Stage
 
-NEVER = 1 << 62
-
-
-class Stage(enum.Enum):
-    WAITING = "waiting"
-    ACTIVE = "active"
-    OVER = "over"
-
-
-@dataclass(eq=False, kw_only=True)
-class QueueModel:
-    project: ProjectId
-    name: str
-    parallelism: int = 1
-    is_paused: bool = False
-    is_deleted: bool = False
-
-
-@dataclass(eq=False, kw_only=True)
-class KeyModel:
-    """A flow-control key (4.9 and 4.11)."""
-
-    parallelism: int | None = None
-    rate: int | None = None
-    period_ms: int = 1000
-    pins_parallelism: bool = False
-    pins_rate: bool = False
-    is_paused: bool = False
-    window_start: int = 0
-    window_count: int = 0
-
-    @property
-    def window_end(self) -> int:
-        return self.window_start + self.period_ms
-
-    def starts_in_window(self, now: int) -> int:
-        return self.window_count if now < self.window_end else 0
-
-    def configure(self, by: FlowControl) -> None:
-        if not self.pins_parallelism:
-            self.parallelism = by.parallelism
-        if not self.pins_rate:
-            self.rate, self.period_ms = by.rate, by.period_s * 1000
-
-    def pin(self, *, parallelism: int | None, rate: int | None, period_s: int, now: int) -> None:
-        if parallelism is not None:
-            self.parallelism, self.pins_parallelism = parallelism, True
-        if rate is not None:
-            self.rate, self.period_ms, self.pins_rate = rate, period_s * 1000, True
-        self.reset(now)
-
-    def unpin(self, *, parallelism: bool, rate: bool) -> None:
-        self.pins_parallelism = self.pins_parallelism and not parallelism
-        self.pins_rate = self.pins_rate and not rate
-
-    def reset(self, now: int) -> None:
-        self.window_start, self.window_count = now, 0
-
-    def count_start(self, now: int) -> None:
-        if self.rate is None:
-            return
-        if now >= self.window_end:
-            self.window_start, self.window_count = now, 0
-        self.window_count += 1
-
-
-@dataclass(eq=False, kw_only=True)
-class Item:
-    """A message as far as gates are concerned."""
-
-    id: MessageId
-    project: ProjectId
-    host: str
-    key: str | None
-    queue: QueueModel | None
-    not_before: int
-    due_at: int
-    stage: Stage = Stage.WAITING
-    is_cancel_asked: bool = False
-    placed_at: int | None = None
-    """When it took its place."""
-    placed_by: int = NEVER
-    """When a store that is late must have given it."""
-    callbacks: list["Item"] = field(default_factory=list)
-    callbacks_to_come: int = 0
-    """Made in the transaction under way."""
-
-    @property
-    def holds_place(self) -> bool:
-        if self.placed_at is None:
-            return False
-        is_reporting = any(one.stage is not Stage.OVER for one in self.callbacks)
-        return self.stage is not Stage.OVER or self.callbacks_to_come > 0 or is_reporting
-
-    @property
-    def earliest(self) -> tuple[int, int]:
-        """Its turn in a wait list: ready time and acceptance."""
-        return max(self.due_at, self.placed_at or 0), self.id
-
-    @property
-    def latest(self) -> tuple[int, int]:
-        return max(self.due_at, 0 if self.queue is None else self.placed_by), self.id
+ANY = "any key"
 
 
 class GateModel:
-    def __init__(self, *, global_parallelism: int, host_bound: int, now: int) -> None:
+    """`host_bound` is never exceeded; with fewer than `host_floor` attempts a host has room."""
+
+    def __init__(
+        self,
+        *,
+        global_parallelism: int,
+        host_bound: int,
+        host_floor: int | None = None,
+        is_strict: bool = False,
+        now: int,
+    ) -> None:
+        self.is_strict = is_strict
         self.global_parallelism = global_parallelism
         self.host_bound = host_bound
+        self.host_floor = host_bound if host_floor is None else host_floor
         self.now = now
         self.items: dict[MessageId, Item] = {}
+        """Those that have not ended, or still hold a place."""
+        self.ended: dict[MessageId, Item] = {}
         self.queues: list[QueueModel] = []
         self.keys: dict[tuple[ProjectId, str], KeyModel] = {}
-        self._held_globally: set[MessageId] = set()
-        """Ready messages without a key that the global limit held when all was last at rest."""
+        self._overtaken: list[tuple[Item, Item]] = []
+        """Messages that started in this transaction, each with one whose turn it was."""
+        self._in_line: set[MessageId] = set()
+        """Messages that surely stood in a wait list when the last transaction was over."""
 
     # What happens.
 
@@ -169,11 +84,11 @@ class GateModel:
     def start(self, id: MessageId) -> None:
         """An attempt starts: was it allowed to, and was it its turn?"""
         item = self.items[id]
-        held_by = self.held_by(item)
+        held_by = self.held_by(item, of_host=self.host_bound)
         assert held_by is None, f"{id} started: {held_by}"
-        for other in self.startable():
-            if self._is_before(other, item):
-                raise AssertionError(f"{id} started before {other.id}, whose turn it was")
+        self._overtaken += [
+            (item, other) for other in self.startable() if self._is_before(other, item)
+        ]
         item.stage = Stage.ACTIVE
         if item.key is not None:
             self.keys[item.project, item.key].count_start(self.now)
@@ -197,7 +112,7 @@ class GateModel:
         self._give_places()
 
     def cancel(self, id: MessageId) -> bool:
-        item = self.items[id]
+        item = self.find(id)
         if item.stage is Stage.OVER or item.is_cancel_asked:
             return False
         if item.stage is Stage.ACTIVE:
@@ -225,18 +140,52 @@ class GateModel:
             self.cancel(item.id)
         queue.is_deleted = True
 
-    def rest(self, *, is_idle: bool) -> None:
-        """The transaction is over; idle is a store that has started all that it could."""
+    def rest(self, *, placed: Container[MessageId] | None = None, is_idle: bool = True) -> None:
+        """The transaction is over; `placed` says who has a place, should a store give them late.
+
+        Only a store that has not looked at all that is due may be late.
+        """
+        self._check_turns()
         for item in self.items.values():
-            if is_idle and item.placed_at is not None and item.placed_by == NEVER:
-                item.placed_by = self.now
-        self._held_globally = {
-            item.id
-            for item in self.items.values()
-            if self.is_ready(item) and item.key is None and self._is_globally_full(item.project)
-        }
+            if item.placed_at is None or item.stage is not Stage.WAITING:
+                continue
+            if placed is None or item.id in placed:
+                item.placed_by = min(item.placed_by, self.now)
+            else:
+                assert not is_idle, f"{item.id} should have a place since {item.placed_at}"
+                item.placed_at = None
+        stand = {item.id for item in self.items.values() if self._stands_in_line(item)}
+        self._in_line = stand if is_idle else stand & self._in_line
+        for item in list(self.items.values()):
+            if item.stage is Stage.OVER and not item.holds_place:
+                self.ended[item.id] = self.items.pop(item.id)
+
+    def _check_turns(self) -> None:
+        """Of one transaction only what comes of it counts: hosts may have been filled by others."""
+        overtaken, self._overtaken = self._overtaken, []
+        for item, other in overtaken:
+            is_left = other.stage is Stage.WAITING and not self._is_host_full(other)
+            assert not is_left, f"{item.id} started before {other.id}, whose turn it was"
+
+    def _stands_in_line(self, item: Item) -> bool:
+        """Whether one closed gate and no other holds it: its key, or without one the limit of all.
+
+        `is_strict` wants the order of a wait list from all messages that may start, though they
+        come from several gates in the same moment.
+        """
+        if not self.is_ready(item) or self._held_by_queue(item, self.now) is not None:
+            return False
+        if self._is_host_full(item):
+            return False
+        if item.key is None:
+            return self._is_globally_full(item.project)
+        is_held = self._held_by_key(item, self.now) is not None
+        return is_held and not self._is_globally_full(item.project)
 
     # What there is.
+
+    def find(self, id: MessageId) -> Item:
+        return self.items.get(id) or self.ended[id]
 
     def queue(self, project: ProjectId, name: str) -> QueueModel | None:
         for queue in self.queues:
@@ -269,26 +218,39 @@ class GateModel:
         is_placed = item.queue is None or item.placed_at is not None
         return item.stage is Stage.WAITING and item.due_at <= self.now and is_placed
 
-    def open_attempts(self, project: ProjectId) -> list[Item]:
+    def open_attempts(self, project: ProjectId, key: str | None = ANY) -> list[Item]:
         items = self.items.values()
-        return [one for one in items if one.project == project and one.stage is Stage.ACTIVE]
+        found = [one for one in items if one.project == project and one.stage is Stage.ACTIVE]
+        return [one for one in found if key is ANY or one.key == key]
 
     def lag(self, queue: QueueModel) -> int:
         return sum(item.stage is not Stage.OVER for item in self._of(queue))
 
     def wait_list(self, project: ProjectId, key: str | None) -> list[Item]:
         items = self.items.values()
-        mine = (one for one in items if one.project == project and one.key == key)
+        mine = (one for one in items if (one.project, one.key) == (project, key))
         return [one for one in mine if self.is_ready(one)]
 
-    def held_by(self, item: Item, at: int | None = None) -> str | None:
+    def crowded(self, project: ProjectId) -> list[Item]:
+        """Messages without a key that only the global limit or their host holds (4.13)."""
+        ready = self.wait_list(project, None)
+        return [one for one in ready if self._held_by_queue(one, self.now) is None]
+
+    def held_by(
+        self, item: Item, at: int | None = None, *, of_host: int | None = None
+    ) -> str | None:
         """The gate that holds a message, G1 to G6 in words; `None` when all are open."""
         now = self.now if at is None else at
+        of_host = of_host or self.host_floor
         if item.stage is not Stage.WAITING:
             return f"it is {item.stage.value}"
         if now < item.due_at:
             return f"it is due at {item.due_at}, now is {now}"
-        return self._held_by_queue(item, now) or self._held_by_key(item, now) or self._crowded(item)
+        return (
+            self._held_by_queue(item, now)
+            or self._held_by_key(item, now)
+            or self._crowded(item, of_host)
+        )
 
     def _held_by_queue(self, item: Item, now: int) -> str | None:
         queue = item.queue
@@ -306,18 +268,21 @@ class GateModel:
         key = self.keys[item.project, item.key]
         if key.is_paused:
             return "its key is paused"
-        open_attempts = [one for one in self.open_attempts(item.project) if one.key == item.key]
+        open_attempts = self.open_attempts(item.project, item.key)
         if key.parallelism is not None and len(open_attempts) >= key.parallelism:
             return f"its key has {len(open_attempts)} open attempts, may have {key.parallelism}"
         if key.rate is not None and key.starts_in_window(now) >= key.rate:
             return f"its key had {key.rate} starts until {key.window_end}"
         return None
 
-    def _crowded(self, item: Item) -> str | None:
+    def _crowded(self, item: Item, of_host: int) -> str | None:
         if self._is_globally_full(item.project):
             return "the global limit is reached"
-        of_host = [one for one in self.open_attempts(item.project) if one.host == item.host]
-        return "its host is full" if len(of_host) >= self.host_bound else None
+        return "its host is full" if self._is_host_full(item, of_host) else None
+
+    def _is_host_full(self, item: Item, limit: int | None = None) -> bool:
+        to_host = [one for one in self.open_attempts(item.project) if one.host == item.host]
+        return len(to_host) >= (limit or self.host_floor)
 
     def _is_globally_full(self, project: ProjectId) -> bool:
         limit = self.global_parallelism
@@ -327,7 +292,7 @@ class GateModel:
         """Whether a message that may start too has to start first (4.1)."""
         if (other.project, other.key) != (item.project, item.key) or other.latest >= item.earliest:
             return False
-        return item.key is not None or other.id in self._held_globally
+        return (self.is_strict and item.key is not None) or other.id in self._in_line
 
     def _of(self, queue: QueueModel) -> list[Item]:
         return [item for item in self.items.values() if item.queue is queue]

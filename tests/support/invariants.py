@@ -151,8 +151,8 @@ def check_cancels(world: World) -> None:
         assert all(send.message != canceled.message for send in later), canceled
 
 
-async def check_dead_letters(store: Store, lives: Lives) -> None:
-    found = await store.dead_letters.select(PROJECT, Filter(), OLDEST_FIRST, since=EVER)
+async def check_dead_letters(store: Store, lives: Lives, owner: ProjectId = PROJECT) -> None:
+    found = await store.dead_letters.select(owner, Filter(), OLDEST_FIRST, since=EVER)
     buried = Counter(dead_letter.message.id for dead_letter in found.items)
     assert buried == Counter(id for id, life in lives.items() if life.word.endswith("F"))
 

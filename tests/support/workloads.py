@@ -77,7 +77,7 @@ async def act(world: World) -> None:
     rng = world.rng
     kind = rng.choice(("one", "one", "batch", "batch", "deduplicated", "cancel"))
     if kind == "cancel":
-        await world.cancel(_some_ids(world))
+        await world.cancel(some_ids(world))
     elif kind == "deduplicated":
         await world.publish(
             publication(random_message(rng), key=rng.choice(KEYS), window_ms=WINDOW_MS)
@@ -107,6 +107,6 @@ def _publication(rng: random.Random) -> Publication:
     return publication(*[random_message(rng) for _ in range(rng.choice((1, 1, 1, 3)))])
 
 
-def _some_ids(world: World) -> list[MessageId]:
+def some_ids(world: World) -> list[MessageId]:
     known = list(world.answers.accepted)
     return world.rng.sample(known, min(len(known), world.rng.randint(1, 8)))

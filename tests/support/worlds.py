@@ -11,7 +11,7 @@ from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.errors import StoreUnavailable
 from relaypost.domain.gates import Capacity
 from relaypost.domain.messages import Deduplication, NewMessage, Publication, Published, State
-from relaypost.domain.types import MessageId, UnixMs
+from relaypost.domain.types import MessageId, ProjectId, UnixMs
 from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
 from relaypost.engine.rescuer import LEASE_MS, MAX_RESCUED
@@ -210,12 +210,20 @@ class World:
         return published
 
     async def cancel(self, ids: Items[MessageId]) -> None:
+        """Cancel messages that were accepted, as their owners."""
+        accepted = self.answers.accepted
+        for owner in PROJECTS:
+            mine = [id for id in ids if accepted[id].project_id == owner]
+            if mine:
+                await self._cancel(owner, mine)
+
+    async def _cancel(self, owner: ProjectId, ids: Items[MessageId]) -> None:
         store = self.node.store
         try:
-            done = await store.messages.cancel(PROJECT, ids, now=self.clock.now())
+            done = await store.messages.cancel(owner, ids, now=self.clock.now())
             self.node.service.intake.note_due(done.next_due_at)
             asked = [id for id, is_done in zip(ids, done.applied, strict=True) if is_done]
-            found = await store.messages.get(PROJECT, asked)
+            found = await store.messages.get(owner, asked)
         except StoreUnavailable:
             return
         for message in found:
