@@ -24,6 +24,7 @@ from relaypost.domain.types import UnixMs
 from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
 from relaypost.outbound.llm import LlmSender
+from relaypost.engine.scheduler import Scheduling
 from relaypost.outbound.sender import HttpSender, SenderLimits
 from relaypost.outbound.tls import client_context
 from relaypost.runtime import Ids, SystemClock
@@ -151,6 +152,11 @@ class Application:
                 max_open_attempts=settings.max_open_attempts,
                 grace_seconds=settings.shutdown_grace / 1000,
                 retention=_retention(settings),
+                scheduling=Scheduling(
+                    limits=_limits(settings),
+                    policy=AddressPolicy(settings.allow_networks),
+                    max_lateness_ms=settings.max_schedule_lateness,
+                ),
             ),
             apis={} if self._llm is None else {llm.API: self._llm},
         )
@@ -166,6 +172,8 @@ class Application:
             llm=self._llm,
             limits=_limits(settings),
             retention=_retention(settings),
+            ids=self._ids,
+            note_tick=engine.scheduler.note,
         )
 
         return Api(
@@ -330,6 +338,7 @@ def _limits(settings: Settings) -> Limits:
         max_parallelism=settings.max_parallelism,
         max_url_groups=settings.max_url_groups,
         max_endpoints=settings.max_endpoints,
+        max_schedules=settings.max_schedules,
     )
 
 

@@ -52,6 +52,8 @@ class Settings:
     max_parallelism: int
     max_url_groups: int
     max_endpoints: int
+    max_schedules: int
+    max_schedule_lateness: int
     log_retention: int
     dlq_retention: int
     message_retention: int
