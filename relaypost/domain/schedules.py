@@ -85,6 +85,8 @@ class Run:
     next_tick_at: UnixMs | None
     messages: tuple[NewMessage, ...] = ()
     error: str | None = None
+    error_without_queue: str | None = None
+    """The error that it comes to if its queue would be one too many."""
     is_too_late: bool = False
 
 

@@ -26,6 +26,7 @@ from relaypost.domain.zones import Zones
 from relaypost.runtime import Clock, shipped_zone
 from relaypost.service.intake import Intake, take_in
 from relaypost.store.base import Claim, Fired, Schedules
+from relaypost.wire.option_values import exceeded
 from relaypost.wire.publish import PublishContext
 from relaypost.wire.schedules import messages_of
 
@@ -129,6 +130,7 @@ class Scheduler:
             MAX_FIRED,
             make_run=lambda schedule: self._make_run(schedule, now=now, due_by=due_by),
             due_by=due_by,
+            max_queues=self._scheduling.limits.max_queues,
             claim=claim,
             now=now,
         )
@@ -136,13 +138,17 @@ class Scheduler:
     def _make_run(self, schedule: Schedule, *, now: UnixMs, due_by: UnixMs) -> Run:
         """What becomes of a tick. Whatever is wrong with one schedule must not hold up others."""
         next_tick_at: UnixMs | None = None
+        limits, max_lateness_ms = self._scheduling.limits, self._scheduling.max_lateness_ms
         try:
             cron = self._cron(schedule.cron)
             next_tick_at = following_tick(schedule, cron, now=due_by)
-            max_lateness_ms = self._scheduling.max_lateness_ms
             if is_too_late(schedule, cron, now=due_by, max_lateness_ms=max_lateness_ms):
                 return Run(next_tick_at=next_tick_at, is_too_late=True)
-            return Run(next_tick_at=next_tick_at, messages=self._messages_of(schedule, now=now))
+            return Run(
+                next_tick_at=next_tick_at,
+                messages=self._messages_of(schedule, now=now),
+                error_without_queue=str(exceeded("maxQueues", limits.max_queues)),
+            )
         except RelaypostError as error:
             return Run(next_tick_at=next_tick_at, error=str(error))
         except Exception:

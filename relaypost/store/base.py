@@ -116,9 +116,12 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Fired(Accepted):
-    """What the runs made, one element of `published` for each tick that was met."""
-
+class Fired:
+    published: list[Published]
+    """What the runs made, one element for each tick that was met."""
+    claimed: list[Message]
+    """As of `Accepted`."""
+    next_due_at: UnixMs | None
     next_tick_at: UnixMs | None
     """The earliest tick that is not met; now past when there are more than were asked for."""
     failed: int
@@ -400,12 +403,20 @@ class Schedules(Protocol):
         ...
 
     async def fire(
-        self, limit: int, *, make_run: MakeRun, due_by: UnixMs, claim: Claim | None, now: UnixMs
+        self,
+        limit: int,
+        *,
+        make_run: MakeRun,
+        due_by: UnixMs,
+        max_queues: int,
+        claim: Claim | None,
+        now: UnixMs,
     ) -> Fired:
         """Meet up to `limit` ticks that have come by `due_by`, oldest first.
 
         The messages that the pure `make_run` makes of a schedule are accepted as by `Messages.add`,
-        and its next tick is stored with them: each tick is met once.
+        and its next tick is stored with them: each tick is met once. A run that would make one
+        queue more than `max_queues`, unless that is 0, fails with what it says for this.
         """
         ...
 

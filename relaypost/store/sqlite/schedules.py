@@ -1,5 +1,7 @@
 """Schedules: create, read, steer, and their runs. How a row is read is in `schedule_rows`."""
 
+from dataclasses import replace
+
 import apsw
 
 from relaypost.domain.messages import Published
@@ -8,6 +10,7 @@ from relaypost.domain.sequences import time_of
 from relaypost.domain.types import ProjectId, UnixMs
 from relaypost.store.base import Claim, Fired, Planned, Retimed
 from relaypost.store.sqlite import messages
+from relaypost.store.sqlite.arrivals import Arrivals, arrivals_of
 from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.schedule_rows import (
@@ -163,10 +166,11 @@ def fire(
     *,
     make_run: MakeRun,
     due_by: UnixMs,
+    max_queues: int,
     claim: Claim | None,
     now: UnixMs,
 ) -> Fired:
-    arrivals = messages.Arrivals(messages.room_of(transaction, claim))
+    arrivals = arrivals_of(transaction, claim)
     published: list[Published] = []
     size = failed = 0
     for (number,) in transaction.rows(DUE, (due_by, limit)):
@@ -174,19 +178,31 @@ def fire(
             break
         (row,) = transaction.rows(GET_BY_NUMBER, (number,))
         schedule = read_schedule(transaction.connection, row, with_states=False)
-        run = make_run(schedule)
+        run = _check_queues(transaction, make_run(schedule), schedule.project_id, max_queues)
         published.append(_note_run(transaction, number, run, arrivals, due_by=due_by, now=now))
         size += sum(len(message.envelope.body) for message in run.messages)
         failed += run.error is not None
-    next_tick_at = next_tick(transaction.connection)
-    return Fired(published, arrivals.claimed, arrivals.next_due_at, next_tick_at, failed)
+    return Fired(
+        published,
+        arrivals.claimed,
+        arrivals.next_due_at(transaction, now),
+        next_tick_at=next_tick(transaction.connection),
+        failed=failed,
+    )
+
+
+def _check_queues(transaction: Transaction, run: Run, project: ProjectId, max_queues: int) -> Run:
+    made = messages.new_queues(transaction, run.messages) if max_queues else None
+    if not made or len(transaction.gates.queues.names(project) | made) <= max_queues:
+        return run
+    return replace(run, messages=(), error=run.error_without_queue)
 
 
 def _note_run(
     transaction: Transaction,
     number: int,
     run: Run,
-    arrivals: messages.Arrivals,
+    arrivals: Arrivals,
     *,
     due_by: UnixMs,
     now: UnixMs,

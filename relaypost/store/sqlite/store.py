@@ -336,11 +336,24 @@ class SqliteSchedules:
         )
 
     async def fire(
-        self, limit: int, *, make_run: MakeRun, due_by: UnixMs, claim: Claim | None, now: UnixMs
+        self,
+        limit: int,
+        *,
+        make_run: MakeRun,
+        due_by: UnixMs,
+        max_queues: int,
+        claim: Claim | None,
+        now: UnixMs,
     ) -> Fired:
         return await self._database.hand_out(
             lambda transaction: schedules.fire(
-                transaction, limit, make_run=make_run, due_by=due_by, claim=claim, now=now
+                transaction,
+                limit,
+                make_run=make_run,
+                due_by=due_by,
+                max_queues=max_queues,
+                claim=claim,
+                now=now,
             )
         )
 
