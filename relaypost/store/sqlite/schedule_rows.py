@@ -77,6 +77,11 @@ def read_schedule(
     )
 
 
+def created_at_and_number(row: tuple[Any, ...]) -> tuple[int, int]:
+    """What orders the values of `COLUMNS` by age."""
+    return row[4], row[0]
+
+
 def _read_template(
     delay_ms: int | None, timeout_ms: int | None, envelope: bytes, lookup: bytes | None, body: bytes
 ) -> Template:

@@ -16,6 +16,7 @@ from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.schedule_rows import (
     COLUMNS,
     TABLES,
+    created_at_and_number,
     pack_messages,
     read_schedule,
     template_row,
@@ -24,7 +25,7 @@ from relaypost.store.sqlite.schedule_rows import (
 MAX_BYTES = 16_777_216
 """Of bodies, after which a firing ends: its transaction must not hold up others for long."""
 
-LIST = f"SELECT {COLUMNS} FROM {TABLES} WHERE s.project_id = ? ORDER BY s.created_at, s.number"
+LIST = f"SELECT {COLUMNS} FROM {TABLES} WHERE s.project_id = ?"
 
 GET = f"SELECT {COLUMNS} FROM {TABLES} WHERE s.project_id = ? AND s.id = ?"
 
@@ -85,7 +86,9 @@ INSERT OR REPLACE INTO deduplications (project_id, key, expires_at, published) V
 
 
 def list_schedules(connection: apsw.Connection, project: ProjectId) -> list[Schedule]:
-    return [read_schedule(connection, row) for row in select(connection, LIST, (project,))]
+    rows = select(connection, LIST, (project,))
+    rows.sort(key=created_at_and_number)  # here: there, SQLite would move all bodies about
+    return [read_schedule(connection, row) for row in rows]
 
 
 def get(connection: apsw.Connection, project: ProjectId, id: str) -> Schedule | None:
