@@ -194,11 +194,11 @@ async def test_delete(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("method", "target", "allowed"),
     [
-        ("DELETE", "/v2/schedules", "GET, HEAD, POST"),
-        ("DELETE", "/v2/schedules/", "GET, HEAD, POST"),
-        ("PUT", "/v2/schedules/", "GET, HEAD, POST"),
-        ("PUT", "/v2/schedules/scd_1", "DELETE, GET, HEAD, POST"),
-        ("PATCH", "/v2/schedules/scd_1", "DELETE, GET, HEAD, POST"),
+        ("DELETE", "/v2/schedules", "GET, POST"),
+        ("DELETE", "/v2/schedules/", "GET, POST"),
+        ("PUT", "/v2/schedules/", "GET, POST"),
+        ("PUT", "/v2/schedules/scd_1", "DELETE, GET, POST"),
+        ("PATCH", "/v2/schedules/scd_1", "DELETE, GET, POST"),
         ("GET", "/v2/schedules/scd_1/pause", "PATCH, POST"),
         ("DELETE", "/v2/schedules/scd_1/resume", "PATCH, POST"),
     ],
@@ -274,6 +274,19 @@ async def test_what_is_redacted_is_hidden_in_get_and_list(desk: Desk) -> None:
     for found in (await get(desk, id), (await ask(desk, "GET", "/v2/schedules")).json[0]):
         assert found["body"] == hidden_text(b"b")
         assert found["header"] == {"X-Secret": [hidden_text(b"s")]}
+
+
+@pytest.mark.conformance("S-5")
+async def test_flow_control_and_queue_are_shown(desk: Desk) -> None:
+    limits = ("flowControlKey", "parallelism", "rate", "period")
+    headers = {"upstash-flow-control-key": "k", "upstash-flow-control-value": "parallelism=2"}
+    found = await get(desk, await create(desk, headers={**headers, "upstash-queue-name": "q"}))
+    assert [found.get(name) for name in limits] == ["k", 2, None, 1]
+    assert "rate" not in found
+    assert found["queueName"] == "q"
+    assert not {*limits, "queueName"} & (await get(desk, await create(desk))).keys()
+    queues = await ask(desk, "GET", "/v2/queues")
+    assert queues.json == [], "the first run makes it"
 
 
 async def test_users_see_nothing_of_each_other(desk: Desk) -> None:
