@@ -3,7 +3,8 @@
 from benchmarks.scenarios.backlog import BACKLOG
 from benchmarks.scenarios.isolation import ISOLATION
 from benchmarks.scenarios.latency import LATENCY
+from benchmarks.scenarios.schedules import SCHEDULES
 from benchmarks.scenarios.startup import START_UP
 from benchmarks.scenarios.throughput import BATCH, END_TO_END, FLOOR, PUBLISH
 
-SCENARIOS = (FLOOR, PUBLISH, END_TO_END, LATENCY, BACKLOG, ISOLATION, BATCH, START_UP)
+SCENARIOS = (FLOOR, PUBLISH, END_TO_END, LATENCY, BACKLOG, ISOLATION, SCHEDULES, BATCH, START_UP)

@@ -9,6 +9,7 @@ of one UTC offset. Daily runs are neither lost nor doubled, hourly ones follow r
 """
 
 import datetime
+from functools import lru_cache
 from typing import Final, assert_never
 
 from cronsim import CronSim, CronSimError
@@ -39,9 +40,16 @@ def _next(cron: Cron, after: int, since: int) -> int | None:
     if isinstance(cron, Every):
         return since + max(1, (after - since) // cron.seconds + 1) * cron.seconds
     if isinstance(cron, Calendar):
-        found = _next_fixed(cron, after) if cron.is_fixed else _next_by_interval(cron, after)
-        return None if found is None or found > after + HORIZON_S else found
+        return _next_on(cron, after)
     assert_never(cron)
+
+
+@lru_cache(maxsize=4096)
+def _next_on(calendar: Calendar, after: int) -> int | None:
+    """Remembered, since many schedules tick at the same times."""
+    find = _next_fixed if calendar.is_fixed else _next_by_interval
+    found = find(calendar, after)
+    return None if found is None or found > after + HORIZON_S else found
 
 
 def _next_fixed(calendar: Calendar, after: int) -> int | None:

@@ -233,8 +233,7 @@ _decode_whole = msgspec.msgpack.Decoder(Envelope).decode
 
 
 def pack_whole(envelope: Envelope) -> bytes:
-    """An envelope as one value, but for its body."""
-    envelope = replace(envelope, body=b"")
+    """An envelope with its body as one value."""
     try:
         if _is_plain(envelope) and _is_plain(envelope.callback):
             return _encode(envelope)
@@ -243,5 +242,8 @@ def pack_whole(envelope: Envelope) -> bytes:
     return _encode(_map_headers(envelope, _mark_raw))
 
 
-def unpack_whole(packed: bytes, body: bytes) -> Envelope:
-    return replace(_map_headers(_decode_whole(packed), _read_raw), body=body)
+def unpack_whole(packed: bytes) -> Envelope:
+    envelope = _decode_whole(packed)
+    if _is_plain(envelope) and _is_plain(envelope.callback):
+        return envelope
+    return _map_headers(envelope, _read_raw)

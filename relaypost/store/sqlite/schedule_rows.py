@@ -21,7 +21,7 @@ TABLES = "schedules s JOIN schedule_templates t ON t.number = s.number"
 COLUMNS = """
 s.number, s.project_id, s.id, s.cron, s.created_at, s.accepted_at, s.is_paused, s.next_tick_at,
 s.ticked_until, s.last_run_at, s.last_messages, s.error,
-t.delay_ms, t.timeout_ms, t.envelope, t.lookup, t.body
+t.delay_ms, t.timeout_ms, t.envelope, t.lookup
 """
 """For a query of `TABLES`; see `read_schedule`."""
 
@@ -49,7 +49,6 @@ def template_row(number: int, template: Template) -> tuple[Any, ...]:
         template.timeout_ms,
         envelopes.pack_whole(template.envelope),
         None if template.lookup is None else _encode(template.lookup),
-        template.envelope.body,
     )
 
 
@@ -83,10 +82,10 @@ def created_at_and_number(row: tuple[Any, ...]) -> tuple[int, int]:
 
 
 def _read_template(
-    delay_ms: int | None, timeout_ms: int | None, envelope: bytes, lookup: bytes | None, body: bytes
+    delay_ms: int | None, timeout_ms: int | None, envelope: bytes, lookup: bytes | None
 ) -> Template:
     return Template(
-        envelope=envelopes.unpack_whole(envelope, body),
+        envelope=envelopes.unpack_whole(envelope),
         delay_ms=delay_ms,
         timeout_ms=timeout_ms,
         lookup=None if lookup is None else _decode_lookup(lookup),

@@ -43,8 +43,8 @@ UPDATE schedules SET accepted_at = ?, cron = ?, next_tick_at = ?, ticked_until =
 """
 
 SET_TEMPLATE = """
-INSERT OR REPLACE INTO schedule_templates (number, delay_ms, timeout_ms, envelope, lookup, body)
-VALUES (?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO schedule_templates (number, delay_ms, timeout_ms, envelope, lookup)
+VALUES (?, ?, ?, ?, ?)
 """
 
 PAUSE = """

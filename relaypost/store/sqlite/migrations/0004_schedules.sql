@@ -23,6 +23,5 @@ CREATE TABLE schedule_templates (
     delay_ms INTEGER,
     timeout_ms INTEGER,
     envelope BLOB NOT NULL,
-    lookup BLOB,
-    body BLOB NOT NULL
+    lookup BLOB
 ) STRICT;
