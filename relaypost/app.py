@@ -23,8 +23,8 @@ from relaypost.domain.retention import RetentionPeriods
 from relaypost.domain.types import UnixMs
 from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
-from relaypost.outbound.llm import LlmSender
 from relaypost.engine.scheduler import Scheduling
+from relaypost.outbound.llm import LlmSender
 from relaypost.outbound.sender import HttpSender, SenderLimits
 from relaypost.outbound.tls import client_context
 from relaypost.runtime import Ids, SystemClock
@@ -155,6 +155,7 @@ class Application:
                 scheduling=Scheduling(
                     limits=_limits(settings),
                     policy=AddressPolicy(settings.allow_networks),
+                    llm_url=None if self._llm is None else self._llm.url,
                     max_lateness_ms=settings.max_schedule_lateness,
                 ),
             ),

@@ -3,8 +3,9 @@
 import asyncio
 from urllib.parse import unquote
 
+from relaypost.api.contexts import publish_context
 from relaypost.api.http import Request, Response
-from relaypost.api.publish import publish_context
+from relaypost.api.publish import find_groups_for
 from relaypost.domain.errors import Invalid
 from relaypost.service import schedules
 from relaypost.service.context import Service
@@ -17,12 +18,13 @@ SLICE = 200
 
 async def create_schedule(service: Service, request: Request, rest: bytes = b"") -> Response:
     """`POST /v2/schedules/{destination}`; `rest` is the raw target behind the route."""
+    groups = await find_groups_for(service, request, rest)
     asked = read_schedule(
         rest,
         request.query,
         headers=request.headers,
         body=request.body,
-        context=publish_context(service, request),
+        context=publish_context(service, request, groups=groups),
         planning=Planning(
             zones=service.zones,
             now=service.clock.system_now(),

@@ -7,22 +7,25 @@
 A run is one transaction, so a tick makes its messages once or, after a crash, not yet.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from relaypost.domain.cron import Cron
 from relaypost.domain.messages import Deduplication, Envelope, NewMessage, State
 from relaypost.domain.ticks import next_tick
 from relaypost.domain.types import MessageId, ProjectId, UnixMs
+from relaypost.domain.url_groups import UrlGroup
 
 Lines = tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """A destination that is looked up at each run, and the options as they came."""
+    """A URL group that is looked up at each run, and the request as it came."""
 
+    group: str
     destination: str
+    """With the query that its endpoints get."""
     headers: Lines = ()
     parameters: Lines = ()
 
@@ -32,12 +35,14 @@ class Template:
     """What the runs of a schedule make messages of."""
 
     envelope: Envelope
-    """As the messages will be; before a lookup, as far as the schedule itself says."""
+    """As the messages will be; before a lookup, as far as the schedule itself says. There, `url`
+    is the name of the group.
+    """
     delay_ms: int | None = None
     timeout_ms: int | None = None
     """As given; the envelope has the default where it was not."""
     lookup: Lookup | None = None
-    """`None` for a URL."""
+    """`None` for all but URL groups."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +95,8 @@ class Run:
     is_too_late: bool = False
 
 
-MakeRun = Callable[[Schedule], Run]
+MakeRun = Callable[[Schedule, Mapping[str, UrlGroup]], Run]
+"""Makes the run of a schedule, given the group that it looks up, if there is one."""
 NextTick = Callable[[Schedule], UnixMs | None]
 
 

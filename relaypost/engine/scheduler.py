@@ -7,6 +7,7 @@ store whether something might tick.
 import asyncio
 import functools
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from relaypost.domain.addresses import AddressPolicy
@@ -22,6 +23,7 @@ from relaypost.domain.schedules import (
     is_too_late,
 )
 from relaypost.domain.types import UnixMs
+from relaypost.domain.url_groups import UrlGroup
 from relaypost.domain.zones import Zones
 from relaypost.runtime import Clock, shipped_zone
 from relaypost.service.intake import Intake, take_in
@@ -53,6 +55,8 @@ class Scheduling:
     limits: Limits = field(default_factory=Limits)
     policy: AddressPolicy = field(default_factory=AddressPolicy)
     zones: Zones = shipped_zone
+    llm_url: str | None = None
+    """What `api/llm` stands for."""
     max_lateness_ms: int = 0
     """How late a run may be; zero for any lateness."""
 
@@ -128,14 +132,18 @@ class Scheduler:
         now, due_by = self._clock.now(), self._clock.system_now()
         return await self._schedules.fire(
             MAX_FIRED,
-            make_run=lambda schedule: self._make_run(schedule, now=now, due_by=due_by),
+            make_run=lambda schedule, groups: self._make_run(
+                schedule, groups, now=now, due_by=due_by
+            ),
             due_by=due_by,
             max_queues=self._scheduling.limits.max_queues,
             claim=claim,
             now=now,
         )
 
-    def _make_run(self, schedule: Schedule, *, now: UnixMs, due_by: UnixMs) -> Run:
+    def _make_run(
+        self, schedule: Schedule, groups: Mapping[str, UrlGroup], *, now: UnixMs, due_by: UnixMs
+    ) -> Run:
         """What becomes of a tick. Whatever is wrong with one schedule must not hold up others."""
         next_tick_at: UnixMs | None = None
         limits, max_lateness_ms = self._scheduling.limits, self._scheduling.max_lateness_ms
@@ -146,7 +154,7 @@ class Scheduler:
                 return Run(next_tick_at=next_tick_at, is_too_late=True)
             return Run(
                 next_tick_at=next_tick_at,
-                messages=self._messages_of(schedule, now=now),
+                messages=self._messages_of(schedule, groups, now=now),
                 error_without_queue=str(exceeded("maxQueues", limits.max_queues)),
             )
         except RelaypostError as error:
@@ -155,13 +163,17 @@ class Scheduler:
             log.exception("a run failed inside relaypost", extra={"schedule_id": schedule.id})
             return Run(next_tick_at=next_tick_at, error=DEFECT)
 
-    def _messages_of(self, schedule: Schedule, *, now: UnixMs) -> tuple[NewMessage, ...]:
+    def _messages_of(
+        self, schedule: Schedule, groups: Mapping[str, UrlGroup], *, now: UnixMs
+    ) -> tuple[NewMessage, ...]:
         context = PublishContext(
             project_id=schedule.project_id,
             limits=self._scheduling.limits,
             policy=self._scheduling.policy,
             now=now,
             caller_ip=schedule.template.envelope.caller_ip,
+            llm_url=self._scheduling.llm_url,
+            groups=groups,
         )
         return messages_of(schedule, context)
 

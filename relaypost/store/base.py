@@ -412,11 +412,12 @@ class Schedules(Protocol):
         claim: Claim | None,
         now: UnixMs,
     ) -> Fired:
-        """Meet up to `limit` ticks that have come by `due_by`, oldest first.
+        """Meet ticks that have come by `due_by`, oldest first, with about `limit` messages at most.
 
-        The messages that the pure `make_run` makes of a schedule are accepted as by `Messages.add`,
-        and its next tick is stored with them: each tick is met once. A run that would make one
-        queue more than `max_queues`, unless that is 0, fails with what it says for this.
+        The pure `make_run` is given a schedule and, as it stands, the group that it looks up. What
+        it makes is accepted as by `Messages.add`, and the next tick is stored with it: each tick is
+        met once. A run that would make one queue more than `max_queues`, unless that is 0, fails
+        with what it says for this.
         """
         ...
 

@@ -10,6 +10,7 @@ from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.messages import Envelope, State
 from relaypost.domain.schedules import Schedule
 from relaypost.wire.answers import Answer
+from relaypost.wire.destinations import API_PREFIX
 from relaypost.wire.ids import message_text
 from relaypost.wire.responses import body_texts, callback_headers, encode
 from relaypost.wire.shown import shown_headers
@@ -87,7 +88,7 @@ def _record(schedule: Schedule) -> ScheduleRecord:
         schedule_id=schedule.id,
         cron=schedule.cron,
         created_at=schedule.created_at,
-        destination=envelope.url,
+        destination=envelope.url if envelope.api is None else API_PREFIX + envelope.api,
         method=envelope.method,
         header=shown_headers(envelope.headers, envelope.redaction),
         body=body,

@@ -7,17 +7,20 @@ from typing import Final, NamedTuple
 from relaypost.domain.cron import Cron, CronError, parse
 from relaypost.domain.errors import Invalid
 from relaypost.domain.messages import Deduplication, NewMessage
-from relaypost.domain.schedules import NewSchedule, Schedule, Template
+from relaypost.domain.schedules import Lookup, NewSchedule, Schedule, Template
 from relaypost.domain.ticks import next_tick
 from relaypost.domain.types import UnixMs
 from relaypost.domain.zones import Zones
 from relaypost.wire.deduplication import Content, deduplication_key
 from relaypost.wire.destinations import check_destination, is_name
-from relaypost.wire.headers import Pairs, check_pairs
+from relaypost.wire.fan_out import find_group
+from relaypost.wire.headers import WITHHELD, Pairs, check_pairs
+from relaypost.wire.llm import configured_url
 from relaypost.wire.option_values import exceeded, read_values
 from relaypost.wire.options import MESSAGE, OptionGroup, Options, collect, merge
 from relaypost.wire.publish import PublishContext, make_publication
-from relaypost.wire.targets import cut_target
+from relaypost.wire.targets import Target, cut_target
+from relaypost.wire.url_groups import ANYWHERE
 
 ID_RULE: Final = (
     "schedule id may only contain alphanumeric characters, hyphens, underscores and periods"
@@ -28,6 +31,11 @@ OF_THE_SCHEDULE: Final = frozenset(
     {"Content-Based-Deduplication", "Cron", "Deduplication-Id", "Schedule-Id"}
 )
 """Options that say nothing of the messages. Those of workflows are ignored altogether."""
+
+AUTHORIZATION: Final = b"authorization"
+TELEMETRY: Final = b"upstash-telemetry-"
+NEVER_COUNT: Final = frozenset(name.lower().encode() for name in WITHHELD - {"Connection"})
+"""Headers that no option can make part of a message."""
 
 NAME_SPACE: Final = b"s"
 """The first byte of deduplication keys keeps creations apart from messages."""
@@ -45,7 +53,10 @@ class Planning:
 
 
 class _Asked(NamedTuple):
-    destination: str
+    """What was asked for, read but not understood."""
+
+    target: Target
+    headers: Pairs
     options: Options
     body: bytes
 
@@ -62,21 +73,23 @@ def read_schedule(
     """Read a request whose target goes on with `path` after its route."""
     target = cut_target(path, query)
     check_pairs(target.parameters)
-    own = collect(headers, withheld=b"" if context.token_in_query else b"authorization")
-    options = merge(own, collect(target.parameters))
-    texts = options.message.texts
-    check_destination(target.destination, context.policy)
+    if not context.token_in_query:
+        headers = [line for line in headers if line[0] != AUTHORIZATION]
+    asked = _Asked(target, headers, _collect(headers, target.parameters), body)
+    texts = asked.options.message.texts
+    is_group = check_destination(target.destination, context.policy)
+    if is_group:
+        find_group(target.destination, context.groups)
     text, tick = read_cron(texts.get("Cron", ""), planning)
     given_id = read_id(texts)
     if "Not-Before" in texts:
         raise Invalid(NO_INSTANT)
-    asked = _Asked(target.destination, options, body)
     id = given_id or planning.new_id
     return NewSchedule(
         project_id=context.project_id,
         id=id,
         cron=text,
-        template=_template(asked, id, context),
+        template=_template(asked, id, context, is_group=is_group),
         accepted_at=planning.now,
         next_tick_at=tick,
         deduplication=_deduplication(asked, text, given_id, context),
@@ -115,19 +128,49 @@ def _invalid_cron(reason: str) -> Invalid:
     return Invalid(f"Invalid cron expression {reason}")
 
 
-def _template(asked: _Asked, id: str, context: PublishContext) -> Template:
-    """Make a message as if it were published now: what is wrong with it is said at once."""
+def _collect(headers: Pairs, parameters: Pairs) -> Options:
+    """The options of the messages, and of the schedule."""
+    return merge(collect(headers), collect(parameters))
+
+
+def _template(asked: _Asked, id: str, context: PublishContext, *, is_group: bool) -> Template:
+    """Make the messages as if they were published now: what is wrong with them is said at once."""
     options = _message_options(asked.options)
-    publication = make_publication(
-        asked.destination, options, asked.body, context=context, queue=None
-    )
+    destination = asked.target.destination
+    messages = _messages(destination, options, asked.body, context)
+    lookup = None
+    if is_group:
+        lookup = _lookup(asked)
+        messages = _messages(ANYWHERE, options, asked.body, context)
+    envelope = messages[0].envelope
     values = read_values(options.message.texts, MESSAGE)
-    (message,) = publication.messages
     return Template(
-        envelope=replace(message.envelope, schedule_id=id),
+        envelope=replace(envelope, schedule_id=id, url=lookup.group if lookup else envelope.url),
         delay_ms=values.delay_ms,
         timeout_ms=values.timeout_ms,
+        lookup=lookup,
     )
+
+
+def _messages(
+    destination: str, options: Options, body: bytes, context: PublishContext
+) -> tuple[NewMessage, ...]:
+    return make_publication(destination, options, body, context=context, queue=None).messages
+
+
+def _lookup(asked: _Asked) -> Lookup:
+    """Keep what default headers of the group, as they may be then, could make use of."""
+    lines = [line for line in asked.headers if _may_count(line[0])]
+    return Lookup(
+        group=asked.target.destination.partition("?")[0],
+        destination=asked.target.destination,
+        headers=tuple(lines),
+        parameters=tuple(asked.target.parameters),
+    )
+
+
+def _may_count(name: bytes) -> bool:
+    return name not in NEVER_COUNT and not name.startswith(TELEMETRY)
 
 
 def _message_options(options: Options) -> Options:
@@ -146,7 +189,7 @@ def _deduplication(
     texts = asked.options.message.texts
     content = Content(
         queue=texts.get("Queue-Name", ""),
-        destination=asked.destination,
+        destination=asked.target.destination,
         method=(texts.get("Method") or "POST").upper(),
         content_type=texts.get("Content-Type") or texts.get("Forward-Content-Type") or "",
         forwarded=asked.options.message.forwarded,
@@ -166,11 +209,23 @@ def messages_of(schedule: Schedule, context: PublishContext) -> tuple[NewMessage
         RelaypostError: why there can be none.
     """
     template, limit = schedule.template, context.limits.max_message_bytes
-    if len(template.envelope.body) > limit > 0:
+    envelope, lookup = template.envelope, template.lookup
+    if len(envelope.body) > limit > 0:
         raise exceeded("maxMessageSize", limit)
+    if lookup is not None:
+        return _look_up(schedule, lookup, context)
+    if envelope.api is not None:
+        envelope = replace(envelope, url=configured_url(context.llm_url))
     message = NewMessage(
-        project_id=schedule.project_id,
-        envelope=template.envelope,
-        delay_ms=template.delay_ms or 0,
+        project_id=schedule.project_id, envelope=envelope, delay_ms=template.delay_ms or 0
     )
     return (message,)
+
+
+def _look_up(schedule: Schedule, lookup: Lookup, context: PublishContext) -> tuple[NewMessage, ...]:
+    options = _message_options(_collect(lookup.headers, lookup.parameters))
+    body = schedule.template.envelope.body
+    return tuple(
+        replace(message, envelope=replace(message.envelope, schedule_id=schedule.id))
+        for message in _messages(lookup.destination, options, body, context)
+    )

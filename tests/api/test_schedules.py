@@ -130,6 +130,14 @@ async def test_a_cron_that_is_none_or_never_fires(desk: Desk, cron: str) -> None
     assert (await ask(desk, "GET", "/v2/schedules")).json == []
 
 
+@pytest.mark.conformance("S-13")
+async def test_a_group_is_shown_by_its_name(desk: Desk) -> None:
+    endpoints = json.dumps({"endpoints": [{"url": "https://a.example/"}]}).encode()
+    await ask(desk, "POST", "/v2/topics/grp/endpoints", body=endpoints)
+    found = await get(desk, await create(desk, "grp?q=1"))
+    assert (found["destination"], found["retries"]) == ("grp", 3)
+
+
 async def test_a_group_must_exist(desk: Desk) -> None:
     answer = await ask(desk, "POST", "/v2/schedules/nobody", CRON)
     assert answer.error == (404, "topic nobody not found")

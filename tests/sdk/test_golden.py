@@ -52,6 +52,7 @@ ELEMENTS = {
     ("GET", "schedules/*"): SCHEDULE,
     ("POST", "schedules/*"): {"scheduleId"},
 }
+GROUP_NEEDED = {("GET", "/v2/topics/grp"), ("POST", "/v2/schedules/grp")}
 LISTS = {
     ("GET", "dlq"): ("messages", DEAD_LETTER | {"dlqId"}),
     ("GET", "events"): ("events", {"time", "messageId", "state", "url"}),
@@ -148,7 +149,7 @@ async def make_referred(request: Recorded, rest: RestApi, sink: Sink) -> dict[st
     for id in ("1-0", "2-0"):
         if f"={id}" in text or f"/{id}" in text or f'"{id}"' in text:
             ids[id] = (await rest.fail(sink.script("/fail", Answer(500))))["dlqId"]
-    if (request.method, request.path.removeprefix(PREFIX)) == ("GET", "/v2/topics/grp"):
+    if (request.method, request.path.removeprefix(PREFIX)) in GROUP_NEEDED:
         await rest.make_group("grp", ["https://example.com/1"])
     if "/scd_1" in text:
         headers = {"Upstash-Cron": "@yearly", "Upstash-Schedule-Id": "scd_1"}

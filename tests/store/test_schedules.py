@@ -1,17 +1,20 @@
 """Schedules: made once, replaced as a whole, and each tick met once."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from relaypost.domain.flow_control import FlowControl
+from relaypost.domain.limits import Limits
 from relaypost.domain.logs import LogState
 from relaypost.domain.messages import Deduplication, Redaction, State
 from relaypost.domain.retention import Horizon
 from relaypost.domain.schedules import Lookup, NewSchedule, Run, Schedule
 from relaypost.domain.types import UnixMs
+from relaypost.domain.url_groups import Endpoint, UrlGroup
 from relaypost.store.base import Claim, Fired, Planned
 from relaypost.store.sqlite import schedules as of_sqlite
 from tests.store.conftest import OpenStore
@@ -23,6 +26,7 @@ from tests.support.messages import (
     OK,
     OTHER_PROJECT,
     PROJECT,
+    URL,
     callback,
     envelope,
     new_message,
@@ -76,7 +80,7 @@ class Planner:
         now = self.book.clock.now()
         return await self.schedules.fire(
             limit,
-            make_run=one_message(now) if run is None else lambda _: run,
+            make_run=one_message(now) if run is None else lambda *_: run,
             due_by=now,
             max_queues=max_queues,
             claim=claim,
@@ -112,7 +116,7 @@ FULL = template(
     retry_delay="1000",
     delay_ms=10_500,
     timeout_ms=1_500,
-    lookup=Lookup(destination="group?x=1", headers=((b"upstash-label", b"a\xff"),)),
+    lookup=Lookup(group="group", destination="group?x=1", headers=((b"upstash-label", b"a\xff"),)),
 )
 
 
@@ -380,6 +384,49 @@ async def test_a_run_of_several_messages(planner: Planner) -> None:
         (first.id, State.ACTIVE),
         (second, State.WAITING),
     )
+
+
+@pytest.mark.conformance("S-13")
+async def test_a_run_sees_the_group_as_it_stands(planner: Planner) -> None:
+    store, seen = planner.book.store, []
+    lookup = Lookup(group="g", destination="g")
+    await planner.put(template=template(url="g", schedule_id="scd_1", lookup=lookup))
+    await planner.put(new_schedule("plain"))
+
+    def make_run(found: Schedule, groups: Mapping[str, UrlGroup]) -> Run:
+        urls = [one.url for group in groups.values() for one in group.endpoints]
+        seen.append((found.id, list(groups), urls))
+        return Run(next_tick_at=minutely(planner.book.clock.now()))
+
+    async def fire() -> None:
+        now = planner.book.clock.advance(MINUTE)
+        await planner.schedules.fire(
+            PLENTY, make_run=make_run, due_by=now, max_queues=0, claim=None, now=now
+        )
+
+    await fire()
+    for url in ("https://a.example/", "https://b.example/"):
+        await store.url_groups.add_endpoints(
+            PROJECT, "g", [Endpoint(url=url)], limits=Limits(), now=planner.book.clock.now()
+        )
+    await store.url_groups.add_endpoints(
+        PROJECT, "other", [Endpoint(url=URL)], limits=Limits(), now=planner.book.clock.now()
+    )
+    await fire()
+    await store.url_groups.delete(PROJECT, "g")
+    await fire()
+    of_group = [(names, urls) for id, names, urls in seen if id == "scd_1"]
+    both = ["https://a.example/", "https://b.example/"]
+    assert of_group == [([], []), (["g"], both), ([], [])]
+    assert all(names == [] for id, names, _ in seen if id == "plain")
+
+
+async def test_a_firing_makes_so_many_messages(planner: Planner) -> None:
+    for number in range(5):
+        await planner.put(new_schedule(f"s{number}"))
+    planner.book.clock.advance(MINUTE)
+    run = Run(next_tick_at=minutely(planner.book.clock.now()), messages=(new_message(),) * 3)
+    assert [len((await planner.fire(run=run, limit=4)).published) for _ in range(3)] == [2, 2, 1]
 
 
 # --- what became of the newest run ---------------------------------------------------------------

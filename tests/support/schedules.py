@@ -1,13 +1,16 @@
 """Factories for schedules, and a plain rule for their ticks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from relaypost.domain.messages import NewMessage
-from relaypost.domain.schedules import MakeRun, NewSchedule, Run, Schedule, Template
+from relaypost.domain.schedules import NewSchedule, Run, Schedule, Template
 from relaypost.domain.types import UnixMs
+from relaypost.domain.url_groups import UrlGroup
 from tests.support.messages import MINUTE, NOW, PROJECT, envelope
+
+NO_GROUPS: Mapping[str, UrlGroup] = {}
 
 EVERY_MINUTE = "* * * * *"
 FIRST_TICK = UnixMs(NOW - NOW % MINUTE + MINUTE)
@@ -52,10 +55,10 @@ def schedule(id: str = "scd_1", **overrides: Any) -> Schedule:
     return replace(plain, **overrides)
 
 
-def one_message(now: UnixMs) -> MakeRun:
+def one_message(now: UnixMs) -> Callable[..., Run]:
     """Runs of one message, with the next full minute as the next tick."""
 
-    def make_run(schedule: Schedule) -> Run:
+    def make_run(schedule: Schedule, groups: Mapping[str, UrlGroup] = NO_GROUPS) -> Run:
         message = NewMessage(
             project_id=schedule.project_id,
             envelope=schedule.template.envelope,

@@ -1,5 +1,6 @@
 """Schedules: create, read, steer, and their runs. How a row is read is in `schedule_rows`."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import apsw
@@ -8,8 +9,9 @@ from relaypost.domain.messages import Published
 from relaypost.domain.schedules import MakeRun, NewSchedule, NextTick, Run, Schedule
 from relaypost.domain.sequences import time_of
 from relaypost.domain.types import ProjectId, UnixMs
+from relaypost.domain.url_groups import UrlGroup
 from relaypost.store.base import Claim, Fired, Planned, Retimed
-from relaypost.store.sqlite import messages
+from relaypost.store.sqlite import messages, url_groups
 from relaypost.store.sqlite.arrivals import Arrivals, arrivals_of
 from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.database import Transaction
@@ -24,6 +26,8 @@ from relaypost.store.sqlite.schedule_rows import (
 
 MAX_BYTES = 16_777_216
 """Of bodies, after which a firing ends: its transaction must not hold up others for long."""
+
+NO_GROUPS: Mapping[str, UrlGroup] = {}
 
 LIST = f"SELECT {COLUMNS} FROM {TABLES} WHERE s.project_id = ?"
 
@@ -175,15 +179,17 @@ def fire(
 ) -> Fired:
     arrivals = arrivals_of(transaction, claim)
     published: list[Published] = []
-    size = failed = 0
+    size = made = failed = 0
     for (number,) in transaction.rows(DUE, (due_by, limit)):
-        if size > MAX_BYTES:
+        if size > MAX_BYTES or made >= limit:
             break
         (row,) = transaction.rows(GET_BY_NUMBER, (number,))
         schedule = read_schedule(transaction.connection, row, with_states=False)
-        run = _check_queues(transaction, make_run(schedule), schedule.project_id, max_queues)
+        run = make_run(schedule, _find_groups(transaction, schedule))
+        run = _check_queues(transaction, run, schedule.project_id, max_queues)
         published.append(_note_run(transaction, number, run, arrivals, due_by=due_by, now=now))
         size += sum(len(message.envelope.body) for message in run.messages)
+        made += len(run.messages)
         failed += run.error is not None
     return Fired(
         published,
@@ -192,6 +198,14 @@ def fire(
         next_tick_at=next_tick(transaction.connection),
         failed=failed,
     )
+
+
+def _find_groups(transaction: Transaction, schedule: Schedule) -> Mapping[str, UrlGroup]:
+    lookup = schedule.template.lookup
+    if lookup is None:
+        return NO_GROUPS
+    found = url_groups.get(transaction.connection, schedule.project_id, (lookup.group,))
+    return {group.name: group for group in found}
 
 
 def _check_queues(transaction: Transaction, run: Run, project: ProjectId, max_queues: int) -> Run:

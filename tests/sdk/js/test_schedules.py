@@ -119,6 +119,15 @@ async def test_every_option_is_shown(sdk: JavaScriptSdk) -> None:
     assert [found[name] for name in limits] == ["fk", 2, 10, 60]
 
 
+@pytest.mark.conformance("S-1", "A-3")
+async def test_a_url_group(sdk: JavaScriptSdk) -> None:
+    endpoints = [{"url": "https://a.example/"}]
+    await sdk.call("urlGroups.addEndpoints", {"name": "planned", "endpoints": endpoints})
+    found = await get(sdk, await create(sdk, destination="planned"))
+    assert found["destination"] == "planned"
+    await sdk.call("urlGroups.delete", "planned")
+
+
 @pytest.mark.conformance("S-4")
 async def test_one_that_is_created_again_loses_its_body_and_keeps_its_pause(
     sdk: JavaScriptSdk,

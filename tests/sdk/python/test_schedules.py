@@ -104,6 +104,15 @@ async def test_every_option_is_shown(sdk: PythonSdk) -> None:
     assert found.caller_ip == "127.0.0.1"
 
 
+@pytest.mark.conformance("S-1", "A-3")
+async def test_a_url_group(sdk: PythonSdk) -> None:
+    await sdk.url_group.upsert_endpoints("planned", [{"url": "https://a.example/"}])
+    id = await sdk.schedule.create(destination="planned", cron=EVERY_MINUTE)
+    assert (await get(sdk, id)).destination == "planned"
+    await sdk.url_group.delete("planned")
+    assert (await get(sdk, id)).error is None
+
+
 @pytest.mark.conformance("S-5", "A-8")
 async def test_flow_control_by_parallelism_alone(sdk: PythonSdk, rest: RestApi) -> None:
     flow_control = {"key": "fk", "parallelism": 2}

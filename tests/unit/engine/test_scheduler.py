@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from relaypost.domain.limits import Limits
-from relaypost.domain.schedules import MakeRun, NewSchedule, NextTick, Schedule
+from relaypost.domain.schedules import Lookup, MakeRun, NewSchedule, NextTick, Schedule
 from relaypost.domain.types import UnixMs
+from relaypost.domain.url_groups import Endpoint
 from relaypost.engine import scheduler
 from relaypost.engine.scheduler import Scheduling
 from relaypost.service import schedules
@@ -223,6 +224,29 @@ def test_a_run_over_a_quota_says_so_and_the_schedule_goes_on(
             assert running.sender.requests == []
 
     run()
+
+
+@pytest.mark.conformance("S-13")
+@in_virtual_time
+async def test_a_group_that_goes_is_an_error_until_it_comes_back() -> None:
+    async with running_engine() as running:
+        lookup = Lookup(group="g", destination="g")
+        sealed = template(url="g", schedule_id="scd_1", lookup=lookup)
+        await schedules.create(running.service, due_now(running, template=sealed))
+        await asyncio.sleep(61)
+        found = await get(running)
+        assert (found.error, found.last_states) == ("topic g not found", ())
+        endpoints = [Endpoint(url=f"https://{host}.example/") for host in "ab"]
+        groups = running.store.url_groups
+        await groups.add_endpoints(PROJECT, "g", endpoints, limits=Limits(), now=NOW)
+        await asyncio.sleep(60)
+        found = await get(running)
+        assert (found.error, len(found.last_states)) == (None, 2)
+        urls = [request.url for request in running.sender.requests]
+        assert urls == ["https://a.example/", "https://b.example/"]
+        await groups.delete(PROJECT, "g")
+        await asyncio.sleep(60)
+        assert (await get(running)).error == "topic g not found"
 
 
 @in_virtual_time

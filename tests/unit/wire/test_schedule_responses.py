@@ -109,6 +109,11 @@ def test_a_key_always_has_a_period() -> None:
     assert "rate" not in found
 
 
+def test_an_api_is_shown_by_its_name() -> None:
+    found = shown(schedule(template=template(url="https://llm.example/v1", api="llm")))
+    assert found["destination"] == "api/llm"
+
+
 def test_a_paused_one_has_no_next_tick() -> None:
     found = shown(schedule(is_paused=True, next_tick_at=None))
     assert found["isPaused"] is True

@@ -3,17 +3,20 @@ from typing import Any
 
 import pytest
 
-from relaypost.domain.errors import RelaypostError
+from relaypost.domain.errors import NotFound, RelaypostError
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Deduplication, Envelope, NewMessage, Redaction
 from relaypost.domain.schedules import NewSchedule, Template
-from relaypost.domain.types import ProjectId
+from relaypost.domain.types import Headers, ProjectId
+from relaypost.domain.url_groups import Endpoint, UrlGroup
 from relaypost.runtime import shipped_zone
 from relaypost.wire.errors import status_of
 from relaypost.wire.schedules import ID_RULE, Planning, messages_of, read_schedule
 from tests.support.messages import MINUTE
 from tests.support.publishing import NOW, URL, HeaderLines, context, pairs
 from tests.support.schedules import FIRST_TICK, schedule, template
+from tests.support.url_groups import known as known_groups
+from tests.support.url_groups import url_group
 
 CRON = {"Upstash-Cron": "* * * * *"}
 NO_SCHEME = "invalid destination url: endpoint has invalid scheme, add http:// or https://"
@@ -208,6 +211,101 @@ def test_a_body_over_the_limit() -> None:
 
 def test_a_query_cannot_break_out_of_a_header() -> None:
     assert refusal(f"{URL}?upstash-cron=%0A") == (400, "invalid header Upstash-Cron")
+
+
+# --- URL groups and api/llm ----------------------------------------------------------------------
+
+
+def group(*urls: str, headers: Headers = ()) -> UrlGroup:
+    endpoints = [Endpoint(url=url, name=f"n{number}") for number, url in enumerate(urls)]
+    return url_group(*endpoints, headers=dict(headers))
+
+
+A, B = "https://a.example/x", "https://b.example/y?b=1"
+LABELED: Headers = (
+    ("Upstash-Label", "of-the-group"),
+    ("Upstash-Retries", "9"),
+    ("Upstash-Header-Forward", "true"),
+)
+
+
+@pytest.mark.conformance("S-13")
+def test_a_group_is_kept_by_name_without_its_defaults() -> None:
+    headers = {**CRON, "Upstash-Delay": "5s", "X-Shop": "7", "Upstash-Forward-X": "1"}
+    asked = plan(
+        "grp?q=1&upstash-timeout=9s", headers, groups=known_groups(group(A, headers=LABELED))
+    )
+    given = asked.template.envelope
+    assert (given.url, given.schedule_id) == ("grp", "scd_new")
+    assert (given.labels, given.max_retries, given.headers) == ((), 3, (("X", "1"),))
+    assert (asked.template.delay_ms, asked.template.timeout_ms) == (5_000, 9_000)
+    lookup = asked.template.lookup
+    assert lookup is not None
+    assert (lookup.group, lookup.destination) == ("grp", "grp?q=1")
+
+
+def test_a_group_must_exist_before_anything_else_is_looked_at() -> None:
+    assert refusal("nobody", {}) == (404, "topic nobody not found")
+
+
+@pytest.mark.conformance("S-18")
+def test_what_the_group_brings_in_is_looked_at_now() -> None:
+    late = group(A, headers=(("Upstash-Delay", "400d"),))
+    refused = (412, "quota maxDelay exceeded, current limit: 31536000")
+    assert refusal("grp", groups=known_groups(late)) == refused
+
+
+@pytest.mark.conformance("S-13")
+def test_a_run_makes_a_message_for_each_endpoint_of_that_moment() -> None:
+    headers = {**CRON, "Upstash-Schedule-Id": "me", "Upstash-Label": "own", "X-Shop": "7"}
+    asked = plan("grp?q=1", headers, body=b"x", groups=known_groups(group(A)))
+    known = schedule("me", template=asked.template)
+    then = context(groups=known_groups(group(A, B, headers=LABELED)), caller_ip="203.0.113.7")
+    first, second = (message.envelope for message in messages_of(known, then))
+    assert [first.url, second.url] == [f"{A}?q=1", f"{B}&q=1"]
+    for number, each in enumerate((first, second)):
+        assert (each.topic_name, each.endpoint_name) == ("grp", f"n{number}")
+        assert (each.schedule_id, each.caller_ip, each.body) == ("me", "203.0.113.7", b"x")
+        assert (each.labels, each.max_retries) == (("own",), 9)
+        assert dict(each.headers)["X-Shop"] == "7"
+
+
+def test_a_group_that_is_gone() -> None:
+    known = schedule(template=plan("grp", groups=known_groups(group(A))).template)
+    with pytest.raises(NotFound, match=r"^topic grp not found$"):
+        messages_of(known, context())
+
+
+def test_the_token_is_not_kept() -> None:
+    headers = {**CRON, "Authorization": "Bearer secret", "Cookie": "c", "Host": "h"}
+    groups = known_groups(group(A))
+    kept = plan("grp", headers, groups=groups).template.lookup
+    assert kept is not None
+    assert {name for name, _ in kept.headers} == {b"upstash-cron", b"cookie"}
+    with_token_in_query = plan("grp", headers, groups=groups, token_in_query=True).template.lookup
+    assert with_token_in_query is not None
+    assert (b"authorization", b"Bearer secret") in with_token_in_query.headers
+
+
+def test_messages_of_a_group_are_not_deduplicated_nor_planned_again() -> None:
+    headers = {**CRON, "Upstash-Deduplication-Id": "me", "Upstash-Schedule-Id": "a"}
+    asked = plan("grp", headers, groups=known_groups(group(A)))
+    (message,) = messages_of(
+        schedule("a", template=asked.template), context(groups=known_groups(group(A)))
+    )
+    assert message.envelope.schedule_id == "a"
+
+
+def test_api_llm_is_looked_up_at_each_run() -> None:
+    headers = {**CRON, "Upstash-Callback": "https://example.com/done"}
+    asked = plan("api/llm", headers, body=b"{}", llm_url="https://llm.example/v1")
+    assert asked.template.envelope.api == "llm"
+    known = schedule(template=asked.template)
+    (message,) = messages_of(known, context(llm_url="https://other.example/v1"))
+    assert message.envelope.url == "https://other.example/v1"
+    with pytest.raises(RelaypostError) as refused:
+        messages_of(known, context())
+    assert str(refused.value) == "invalid destination url: api llm is not configured"
 
 
 # --- deduplication of the creation ---------------------------------------------------------------
