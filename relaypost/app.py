@@ -6,7 +6,7 @@ import logging
 import resource
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
 from relaypost.api.app import Api
@@ -16,6 +16,7 @@ from relaypost.api.readiness import Readiness
 from relaypost.api.server import Server, listen
 from relaypost.config import SettingError, Settings
 from relaypost.domain.addresses import AddressPolicy
+from relaypost.domain.errors import Invalid
 from relaypost.domain.gates import Capacity
 from relaypost.domain.limits import Limits
 from relaypost.domain.projects import SigningKeys
@@ -24,19 +25,18 @@ from relaypost.domain.types import UnixMs
 from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
 from relaypost.engine.scheduler import Scheduling
+from relaypost.operator.paths import socket_path
+from relaypost.operator.server import OperatorSocket
 from relaypost.outbound.llm import LlmSender
 from relaypost.outbound.sender import HttpSender, SenderLimits
 from relaypost.outbound.tls import client_context
 from relaypost.runtime import Ids, SystemClock
+from relaypost.service.administration import Administration
 from relaypost.service.context import Service
+from relaypost.service.credentials import Credentials, new_key
 from relaypost.service.directory import Directory
+from relaypost.service.first_projects import ensure_development_projects, ensure_first_project
 from relaypost.service.keys import KeyRing
-from relaypost.service.projects import (
-    Credentials,
-    ensure_development_projects,
-    ensure_first_project,
-    new_key,
-)
 from relaypost.store.sqlite.store import SqliteStore
 from relaypost.wire import llm, tokens
 
@@ -62,7 +62,7 @@ class Application:
         self._development = development
         self._clock = SystemClock()
         self._ids = Ids()
-        self._directory = Directory(development=development)
+        self._directory = Directory(development=development, limits=limits_of(settings))
         self._llm: LlmSender | None = None
         self._stop = asyncio.Event()
 
@@ -106,7 +106,7 @@ class Application:
         )
         self._handle_signals(server)
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with self._taking_commands(store, engine), asyncio.TaskGroup() as tasks:
                 tasks.create_task(engine.run(self._stop))
                 tasks.create_task(server.serve(listeners))
                 await server.wait_started()
@@ -126,12 +126,15 @@ class Application:
 
     async def _prepare(self, store: SqliteStore) -> Credentials | None:
         """Make what projects are missing; answers what was made now, without what was given."""
-        made = None
+        made, now = None, self._clock.now()
         if self._development:
-            await ensure_development_projects(store.projects)
+            await ensure_development_projects(store.projects, now=now)
         else:
             given = _given(self._settings)
-            made = await ensure_first_project(store.projects, given, ids=self._ids)
+            try:
+                made = await ensure_first_project(store.projects, given, ids=self._ids, now=now)
+            except Invalid as error:
+                raise SettingError(str(error)) from None
             made = made and _without(made, given)
         await self._directory.load(store.projects)
         return made
@@ -153,13 +156,45 @@ class Application:
                 grace_seconds=settings.shutdown_grace / 1000,
                 retention=_retention(settings),
                 scheduling=Scheduling(
-                    limits=_limits(settings),
+                    limits_of=self._directory.limits_of,
                     policy=AddressPolicy(settings.allow_networks),
                     llm_url=None if self._llm is None else self._llm.url,
                     max_lateness_ms=settings.max_schedule_lateness,
                 ),
             ),
             apis={} if self._llm is None else {llm.API: self._llm},
+        )
+
+    @contextlib.asynccontextmanager
+    async def _taking_commands(self, store: SqliteStore, engine: Engine) -> AsyncIterator[None]:
+        """Answer operators meanwhile; for a database in memory there is no place for the socket."""
+        operator = self._operator()
+        if operator is None:
+            yield
+            return
+        with contextlib.closing(operator):
+            async with asyncio.TaskGroup() as tasks:
+                answering = tasks.create_task(operator.run(self._administration(store, engine)))
+                yield
+                answering.cancel()
+
+    def _operator(self) -> OperatorSocket | None:
+        path = database_path(self._settings.database_url)
+        try:
+            return None if path is None else OperatorSocket(socket_path(path))
+        except OSError as error:
+            log.warning("commands need this server to be stopped: no socket for them: %s", error)
+            return None
+
+    def _administration(self, store: SqliteStore, engine: Engine) -> Administration:
+        return Administration(
+            projects=store.projects,
+            upkeep=store.upkeep,
+            directory=self._directory,
+            keys=self._key_ring(),
+            clock=self._clock,
+            ids=self._ids,
+            abandon=engine.abandon,
         )
 
     def _api(self, store: SqliteStore, engine: Engine) -> Api:
@@ -171,7 +206,8 @@ class Application:
             policy=AddressPolicy(settings.allow_networks),
             keys=self._key_ring(),
             llm=self._llm,
-            limits=_limits(settings),
+            limits=limits_of(settings),
+            own_limits=self._directory.own_limits,
             retention=_retention(settings),
             ids=self._ids,
             note_tick=engine.scheduler.note,
@@ -210,14 +246,18 @@ class Application:
             loop.add_signal_handler(number, stop)
 
 
+def database_path(url: str) -> str | None:
+    """The file of a database; `None` when it is in memory."""
+    return url.removeprefix("sqlite://").removeprefix("/") or None
+
+
 def open_store(settings: Settings) -> SqliteStore:
-    path = settings.database_url.removeprefix("sqlite://").removeprefix("/")
     capacity = Capacity(
         node=settings.max_open_attempts,
         project=settings.max_global_parallelism,
         host=settings.max_host_attempts,
     )
-    return SqliteStore(path or None, capacity=capacity)
+    return SqliteStore(database_path(settings.database_url), capacity=capacity)
 
 
 def fit_open_files(settings: Settings) -> Settings:
@@ -323,7 +363,8 @@ def _first(group: BaseExceptionGroup) -> BaseException:
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
-def _limits(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> Limits:
+    """The limits of projects that have none of their own."""
     return Limits(
         max_message_bytes=settings.max_message_size,
         max_batch_bytes=settings.max_batch_size,
@@ -340,6 +381,8 @@ def _limits(settings: Settings) -> Limits:
         max_url_groups=settings.max_url_groups,
         max_endpoints=settings.max_endpoints,
         max_schedules=settings.max_schedules,
+        max_daily_messages=settings.max_daily_messages,
+        max_requests_per_second=settings.max_requests_per_second,
     )
 
 

@@ -14,11 +14,12 @@ def publish_context(
 ) -> PublishContext:
     return PublishContext(
         project_id=request.caller.project_id,
-        limits=service.limits,
+        limits=service.limits_of(request.caller.project_id),
         policy=service.policy,
         now=service.clock.now(),
         caller_ip=request.caller_ip,
         llm_url=None if service.llm is None else service.llm.url,
         token_in_query=request.caller.token_in_query,
+        bindings=request.caller.bindings,
         groups=groups,
     )

@@ -66,7 +66,7 @@ async def retry_dead_letters(service: Service, request: Request) -> Response:
 def _overrides(service: Service, request: Request) -> Overrides:
     context = PublishContext(
         project_id=request.caller.project_id,
-        limits=service.limits,
+        limits=service.limits_of(request.caller.project_id),
         policy=service.policy,
         now=service.clock.now(),
     )

@@ -35,7 +35,12 @@ async def get_key(service: Service, request: Request, rest: bytes) -> Response:
 async def get_global_parallelism(service: Service, request: Request) -> Response:
     """`GET /v2/globalParallelism`."""
     count = await flow_control_keys.count_open_attempts(service, request.caller.project_id)
-    return Response(200, global_parallelism_body(service.limits.max_global_parallelism, count))
+    return Response(
+        200,
+        global_parallelism_body(
+            service.limits_of(request.caller.project_id).max_global_parallelism, count
+        ),
+    )
 
 
 async def pause_key(service: Service, request: Request, rest: bytes) -> Response:
@@ -52,7 +57,10 @@ async def resume_key(service: Service, request: Request, rest: bytes) -> Respons
 
 async def pin_key(service: Service, request: Request, rest: bytes) -> Response:
     """`POST /v2/flowControl/{key}/pin`."""
-    key, pin = read_steered_key(rest), read_pin(request.query, service.limits)
+    key, pin = (
+        read_steered_key(rest),
+        read_pin(request.query, service.limits_of(request.caller.project_id)),
+    )
     await flow_control_keys.pin_key(service, request.caller.project_id, key, pin)
     return Response(200)
 

@@ -4,7 +4,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from relaypost.domain.projects import TokenKind
+from relaypost.domain.tokens import NOT_BOUND, Bindings, TokenKind
 from relaypost.domain.types import ProjectId
 
 Scope = MutableMapping[str, Any]
@@ -23,6 +23,7 @@ class Caller:
     project_id: ProjectId
     kind: TokenKind
     token_in_query: bool = False
+    bindings: Bindings = NOT_BOUND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

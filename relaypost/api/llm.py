@@ -27,7 +27,9 @@ async def complete_chat(service: Service, request: Request) -> Response:
     if is_event_stream(media_type):
         return Response(answer.status, b"", headers, media_type, Events(answer))
     try:
-        whole = await read_whole(answer, limit=service.limits.max_message_bytes)
+        whole = await read_whole(
+            answer, limit=service.limits_of(request.caller.project_id).max_message_bytes
+        )
     finally:
         answer.close()
     return Response(answer.status, whole, headers, media_type)

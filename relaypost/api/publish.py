@@ -44,7 +44,7 @@ async def enqueue_one(service: Service, request: Request, rest: bytes) -> Respon
 
 async def publish_batch(service: Service, request: Request) -> Response:
     """`POST /v2/batch`."""
-    items = decode_batch(request.body, service.limits)
+    items = decode_batch(request.body, service.limits_of(request.caller.project_id))
     groups = await _find_groups(service, request, destinations(items))
     asked = read_items(items, publish_context(service, request, groups=groups))
     published = await publications.publish(service, asked) if asked else []

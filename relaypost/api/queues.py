@@ -13,7 +13,7 @@ async def list_queues(service: Service, request: Request) -> Response:
 
 async def put_queue(service: Service, request: Request) -> Response:
     """`POST /v2/queues`."""
-    update = read_queue_update(request.body, service.limits)
+    update = read_queue_update(request.body, service.limits_of(request.caller.project_id))
     await queues.put_queue(service, request.caller.project_id, update)
     return Response(200)
 

@@ -31,6 +31,10 @@ class Route:
     is_readable: bool = True
     """Whether a read-only token may GET it."""
     takes_batch: bool = False
+    publishes: bool = False
+    """It takes messages in: open for publish-only tokens, and without a limit of bursts."""
+    is_polled: bool = False
+    """SDKs ask for it before every call in development, where it so has no limit of bursts."""
     needs_llm: bool = False
     """Whether there is none where `api/llm` is not configured."""
     is_slow: bool = False
@@ -51,8 +55,8 @@ class Match(NamedTuple):
 
 
 RAW = (
-    (b"/v2/publish/", Route({"POST": publish.publish_one})),
-    (b"/v2/enqueue/", Route({"POST": publish.enqueue_one})),
+    (b"/v2/publish/", Route({"POST": publish.publish_one}, publishes=True)),
+    (b"/v2/enqueue/", Route({"POST": publish.enqueue_one}, publishes=True)),
 )
 """Routes that take the rest of the raw path: it holds a whole URL."""
 
@@ -79,13 +83,13 @@ SCHEDULE_PATHS = (
 """What may follow: an id with a step to take, or an id, or a destination."""
 
 COLLECTIONS = {
-    b"/v2/batch": Route({"POST": publish.publish_batch}, takes_batch=True),
+    b"/v2/batch": Route({"POST": publish.publish_batch}, takes_batch=True, publishes=True),
     b"/v2/queues": Route({"GET": queues.list_queues, "POST": queues.put_queue}),
     b"/v2/flowControl": Route({"GET": flow_control_keys.list_keys}),
     b"/v2/globalParallelism": Route({"GET": flow_control_keys.get_global_parallelism}),
     b"/v2/events": Route({"GET": logs.list_events}),
     b"/v2/logs": Route({"GET": logs.list_logs}),
-    b"/v2/keys": Route({"GET": keys.get_keys}, is_readable=False),
+    b"/v2/keys": Route({"GET": keys.get_keys}, is_readable=False, is_polled=True),
     b"/v2/keys/rotate": Route({"POST": keys.rotate_keys}),
     b"/v2/rotate": Route({"POST": keys.rotate_keys}),
     b"/v2/topics": Route({"GET": url_groups.list_groups}),

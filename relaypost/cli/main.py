@@ -1,4 +1,4 @@
-"""`relaypost serve` and `relaypost dev`."""
+"""`relaypost serve` and `relaypost dev`; what operators do has modules of its own."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from relaypost import __version__
+from relaypost.cli import keys, limits, projects, tokens
 from relaypost.cli.greetings import development_greeting, first_greeting
 from relaypost.cli.logs import set_up_development_logging, set_up_logging
 from relaypost.cli.runs import fail, run, say
@@ -26,6 +27,10 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 @click.version_option(__version__, prog_name="relaypost")
 def main() -> None:
     """An HTTP message queue that speaks the protocol of QStash."""
+
+
+for group in (projects.projects, tokens.tokens, keys.keys, limits.limits):
+    main.add_command(group)
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

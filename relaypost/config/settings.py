@@ -54,6 +54,8 @@ class Settings:
     max_endpoints: int
     max_schedules: int
     max_schedule_lateness: int
+    max_daily_messages: int
+    max_requests_per_second: int
     log_retention: int
     dlq_retention: int
     message_retention: int
@@ -85,6 +87,16 @@ def read_settings(
     if settings.token is not None and settings.token == settings.read_only_token:
         raise SettingError("RELAYPOST_TOKEN and RELAYPOST_READ_ONLY_TOKEN are the same: choose two")
     return settings
+
+
+def read_setting(name: str, flags: Mapping[str, str], environment: Mapping[str, str]) -> Any:
+    """Take one setting, whatever is wrong with the others.
+
+    Raises:
+        SettingError: its value can't be used.
+    """
+    (setting,) = [setting for setting in TABLE if setting.name == name]
+    return _read(setting, flags, environment, None)
 
 
 def _read(

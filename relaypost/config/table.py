@@ -246,6 +246,18 @@ TABLE = (
         help="How late a run may be that was missed, else it is left out; 0 for no limit.",
     ),
     Setting(
+        name="max_daily_messages",
+        parse=values.natural,
+        default="0",
+        help="Messages that a project may have accepted in a day of UTC; 0 for no limit.",
+    ),
+    Setting(
+        name="max_requests_per_second",
+        parse=values.natural,
+        default="0",
+        help="Requests of a project in a second, except those that publish; 0 for no limit.",
+    ),
+    Setting(
         name="log_retention",
         parse=values.duration_ms,
         default="7d",

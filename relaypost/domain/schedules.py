@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from relaypost.domain.cron import Cron
+from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Deduplication, Envelope, NewMessage, State
 from relaypost.domain.ticks import next_tick
 from relaypost.domain.types import MessageId, ProjectId, UnixMs
@@ -90,8 +91,12 @@ class Run:
     next_tick_at: UnixMs | None
     messages: tuple[NewMessage, ...] = ()
     error: str | None = None
+    limits: Limits | None = None
+    """Of the project; `None` for none."""
     error_without_queue: str | None = None
     """The error that it comes to if its queue would be one too many."""
+    error_after_daily_limit: str | None = None
+    """The error that it comes to if its messages are too many for the day."""
     is_too_late: bool = False
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from relaypost.domain.errors import StoreUnavailable
 from relaypost.domain.messages import Message
 from relaypost.domain.retention import RetentionPeriods
-from relaypost.domain.types import LeaseId, UnixMs
+from relaypost.domain.types import LeaseId, ProjectId, UnixMs
 from relaypost.engine.attempt import Attempts, Signing, describe, ids_of
 from relaypost.engine.dispatcher import Dispatcher
 from relaypost.engine.pruner import Pruner
@@ -71,7 +71,8 @@ class Engine:
         )
         self._tasks: asyncio.TaskGroup | None = None
         self._loops: list[asyncio.Task[None]] = []
-        self._open: dict[asyncio.Task[None], None] = {}
+        self._open: dict[asyncio.Task[None], ProjectId] = {}
+        self._abandoned: set[ProjectId] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self.is_running = False
@@ -97,6 +98,19 @@ class Engine:
             self.is_running, self._tasks = False, None
             await self._sender.close()
 
+    async def abandon(self, project: ProjectId) -> None:
+        """Give up the open attempts of a removed project; after this there are none, for good.
+
+        Its messages stay ACTIVE for whoever forgets them.
+        """
+        self._abandoned.add(project)
+        await asyncio.sleep(0)  # an attempt that has not begun could not give its slot back
+        given_up = [task for task, of in self._open.items() if of == project]
+        for task in given_up:
+            task.cancel()
+        if given_up:
+            await asyncio.wait(given_up)
+
     async def _finish(self) -> None:
         """Claim nothing more, wait for what is open, write it down, give the rest back."""
         self.intake.close()
@@ -121,8 +135,11 @@ class Engine:
         """Attempt a claimed message; after the end, leave it to the rescue of a later start."""
         if self._tasks is None:
             return
+        if message.project_id in self._abandoned:
+            self.intake.leave(message)
+            return
         task = self._tasks.create_task(self._attempt(message, lease))
-        self._open[task] = None
+        self._open[task] = message.project_id
         self._idle.clear()
         task.add_done_callback(self._ended)
 

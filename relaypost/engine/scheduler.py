@@ -7,12 +7,12 @@ store whether something might tick.
 import asyncio
 import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.cron import CronError, parse
-from relaypost.domain.errors import RelaypostError
+from relaypost.domain.errors import DAILY_LIMIT_REACHED, RelaypostError
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import NewMessage
 from relaypost.domain.schedules import (
@@ -22,7 +22,7 @@ from relaypost.domain.schedules import (
     following_tick,
     is_too_late,
 )
-from relaypost.domain.types import UnixMs
+from relaypost.domain.types import ProjectId, UnixMs
 from relaypost.domain.url_groups import UrlGroup
 from relaypost.domain.zones import Zones
 from relaypost.runtime import Clock, shipped_zone
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 class Scheduling:
     """What runs are made under."""
 
-    limits: Limits = field(default_factory=Limits)
+    limits_of: Callable[[ProjectId], Limits] = lambda _: Limits()
     policy: AddressPolicy = field(default_factory=AddressPolicy)
     zones: Zones = shipped_zone
     llm_url: str | None = None
@@ -136,7 +136,6 @@ class Scheduler:
                 schedule, groups, now=now, due_by=due_by
             ),
             due_by=due_by,
-            max_queues=self._scheduling.limits.max_queues,
             claim=claim,
             now=now,
         )
@@ -146,7 +145,8 @@ class Scheduler:
     ) -> Run:
         """What becomes of a tick. Whatever is wrong with one schedule must not hold up others."""
         next_tick_at: UnixMs | None = None
-        limits, max_lateness_ms = self._scheduling.limits, self._scheduling.max_lateness_ms
+        limits = self._scheduling.limits_of(schedule.project_id)
+        max_lateness_ms = self._scheduling.max_lateness_ms
         try:
             cron = self._cron(schedule.cron)
             next_tick_at = following_tick(schedule, cron, now=due_by)
@@ -154,8 +154,10 @@ class Scheduler:
                 return Run(next_tick_at=next_tick_at, is_too_late=True)
             return Run(
                 next_tick_at=next_tick_at,
-                messages=self._messages_of(schedule, groups, now=now),
+                messages=self._messages_of(schedule, groups, limits, now=now),
+                limits=limits,
                 error_without_queue=str(exceeded("maxQueues", limits.max_queues)),
+                error_after_daily_limit=DAILY_LIMIT_REACHED,
             )
         except RelaypostError as error:
             return Run(next_tick_at=next_tick_at, error=str(error))
@@ -164,11 +166,11 @@ class Scheduler:
             return Run(next_tick_at=next_tick_at, error=DEFECT)
 
     def _messages_of(
-        self, schedule: Schedule, groups: Mapping[str, UrlGroup], *, now: UnixMs
+        self, schedule: Schedule, groups: Mapping[str, UrlGroup], limits: Limits, *, now: UnixMs
     ) -> tuple[NewMessage, ...]:
         context = PublishContext(
             project_id=schedule.project_id,
-            limits=self._scheduling.limits,
+            limits=limits,
             policy=self._scheduling.policy,
             now=now,
             caller_ip=schedule.template.envelope.caller_ip,

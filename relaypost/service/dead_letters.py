@@ -4,7 +4,7 @@ from collections.abc import Callable
 from collections.abc import Sequence as Items
 
 from relaypost.domain.dead_letters import DeadLetter
-from relaypost.domain.errors import NotFound
+from relaypost.domain.errors import DailyLimitReached, NotFound
 from relaypost.domain.filters import Filter, Page
 from relaypost.domain.messages import Envelope, NewMessage
 from relaypost.domain.types import DeadLetterId, MessageId, ProjectId, Sequence, UnixMs
@@ -146,11 +146,13 @@ async def _replace(
 
     Raises:
         QuotaExceeded: the queue of one would be one too many; then all stay.
+        DailyLimitReached: they would be more than the project may make in a day; the same.
     """
     if not ids:
         return Accepted([], [], None)
     replace, since, now = service.store.dead_letters.replace, _horizon(service), service.clock.now()
-    most = service.limits.max_queues
+    limits = service.limits_of(project)
+    most, daily_limit = limits.max_queues, limits.max_daily_messages
     accepted = await take_in(
         service.intake,
         len(ids),
@@ -163,10 +165,13 @@ async def _replace(
             claim=claim,
             max_queues=most,
             now=now,
+            daily_limit=daily_limit,
         ),
     )
     if accepted.refused is not None:
         raise exceeded("maxQueues", most)
+    if accepted.exceeded is not None:
+        raise DailyLimitReached(accepted.exceeded)
     return accepted
 
 

@@ -21,7 +21,7 @@ from relaypost.wire.flow_control_keys import Pin, Unpin, key_not_found
 
 async def list_keys(service: Service, project: ProjectId, *, containing: str) -> list[KeyStatus]:
     """Keys by name; that of the messages without one only while some of these wait."""
-    limit = service.limits.max_listed_keys or UNLIMITED
+    limit = service.limits_of(project).max_listed_keys or UNLIMITED
     keys = service.store.flow_control_keys
     found = await keys.select(project, containing=containing, limit=limit, now=service.clock.now())
     if containing in KEYLESS:

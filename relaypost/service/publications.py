@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence as Items
 
-from relaypost.domain.errors import QuotaExceeded
+from relaypost.domain.errors import DailyLimitReached, QuotaExceeded
 from relaypost.domain.messages import Publication, Published
+from relaypost.domain.types import ProjectId
 from relaypost.service.context import Service
 from relaypost.service.intake import take_in
 from relaypost.wire.option_values import exceeded
@@ -24,19 +25,33 @@ async def publish_one(service: Service, publication: Publication) -> Published:
 
 
 async def publish(service: Service, publications: Items[Publication]) -> list[Published]:
-    """Accept all or none; durable when it returns.
+    """Accept all or none of one project; durable when it returns.
 
     Raises:
         QuotaExceeded: the queue of one, which `index` names, would be one too many.
+        DailyLimitReached: they would be more than the project may make in a day.
     """
-    add, now, most = service.store.messages.add, service.clock.now(), service.limits.max_queues
+    add, now = service.store.messages.add, service.clock.now()
+    limits = service.limits_of(_owner(publications))
     accepted = await take_in(
         service.intake,
         sum(len(publication.messages) for publication in publications),
-        lambda claim: add(publications, claim=claim, max_queues=most, now=now),
+        lambda claim: add(
+            publications,
+            claim=claim,
+            max_queues=limits.max_queues,
+            now=now,
+            daily_limit=limits.max_daily_messages,
+        ),
     )
     if accepted.refused is not None:
-        error = exceeded("maxQueues", most)
+        error = exceeded("maxQueues", limits.max_queues)
         error.index = accepted.refused
         raise error
+    if accepted.exceeded is not None:
+        raise DailyLimitReached(accepted.exceeded)
     return accepted.published
+
+
+def _owner(publications: Items[Publication]) -> ProjectId:
+    return next(new.project_id for asked in publications for new in asked.messages)

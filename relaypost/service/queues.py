@@ -35,11 +35,11 @@ async def put_queue(service: Service, project: ProjectId, update: QueueUpdate) -
         update.name,
         parallelism=update.parallelism,
         is_paused=update.is_paused,
-        max_queues=service.limits.max_queues,
+        max_queues=service.limits_of(project).max_queues,
         now=service.clock.now(),
     )
     if not changed.applied:
-        raise exceeded("maxQueues", service.limits.max_queues)
+        raise exceeded("maxQueues", service.limits_of(project).max_queues)
     service.intake.note_due(changed.next_due_at)
 
 
@@ -65,6 +65,6 @@ async def delete_queue(service: Service, project: ProjectId, name: str) -> None:
     await queues.delete(project, name)
     is_more = True
     while is_more:
-        changed = await queues.cancel_deleted(CHUNK, now=service.clock.now())
+        changed = await queues.cancel_deleted(CHUNK, named=(project, name), now=service.clock.now())
         service.intake.note_due(changed.next_due_at)
         is_more = changed.applied

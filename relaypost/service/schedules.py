@@ -16,7 +16,7 @@ async def create(service: Service, asked: NewSchedule) -> Planned:
     Raises:
         QuotaExceeded: it would be one too many.
     """
-    limit = service.limits.max_schedules
+    limit = service.limits_of(asked.project_id).max_schedules
     planned = await service.store.schedules.put(asked, max_schedules=limit, now=service.clock.now())
     if planned.id is None:
         raise exceeded("maxSchedules", limit)

@@ -52,10 +52,10 @@ async def add_endpoints(
         QuotaExceeded: there would be too many groups, or endpoints in this one.
     """
     excess = await service.store.url_groups.add_endpoints(
-        project, name, endpoints, limits=service.limits, now=service.clock.now()
+        project, name, endpoints, limits=service.limits_of(project), now=service.clock.now()
     )
     if excess is not None:
-        raise exceeded(excess.value, _limit(excess, service.limits))
+        raise exceeded(excess.value, _limit(excess, service.limits_of(project)))
 
 
 async def remove_endpoints(

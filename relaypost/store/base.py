@@ -11,7 +11,7 @@
 The suite in `tests/store` is the definition of these protocols.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -23,10 +23,12 @@ from relaypost.domain.lifecycle import Settlement
 from relaypost.domain.limits import Limits
 from relaypost.domain.logs import LogEntry
 from relaypost.domain.messages import Envelope, Message, NewMessage, Publication, Published
-from relaypost.domain.projects import Project, SigningKeys, Token
+from relaypost.domain.projects import Project, SigningKeys
 from relaypost.domain.queues import Queue
+from relaypost.domain.rate_limits import RateLimit
 from relaypost.domain.retention import Horizon
 from relaypost.domain.schedules import MakeRun, NewSchedule, NextTick, Schedule
+from relaypost.domain.tokens import Token
 from relaypost.domain.types import (
     DeadLetterId,
     Headers,
@@ -59,6 +61,8 @@ class Accepted:
     """When the dispatcher has something to claim, by what is known from this."""
     refused: int | None = None
     """Of which publication, or dead letter, the queue would be one too many; nothing was done."""
+    exceeded: RateLimit | None = None
+    """The daily limit that had no room for them: nothing was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +155,12 @@ class Messages(Protocol):
         claim: Claim | None,
         max_queues: int = 0,
         now: UnixMs,
+        daily_limit: int = 0,
     ) -> Accepted:
         """Accept all publications or none; one whose deduplication key is taken makes nothing.
+
+        With a daily limit they are of one project, and none is accepted when their new messages
+        would be more than the project may make in this day of UTC.
 
         With a claim, messages that are due at once and pass all their gates are stored ACTIVE;
         one that meets a closed gate is parked there. A queue that is missing is made, unless it
@@ -255,11 +263,13 @@ class DeadLetters(Protocol):
         claim: Claim | None,
         max_queues: int = 0,
         now: UnixMs,
+        daily_limit: int = 0,
     ) -> Accepted:
         """Turn dead letters into the new messages that `bring_back` makes of their envelopes.
 
         `published` has an element for each id, without messages for one that is not there; with
         `all_or_none`, one that is not there leaves all others as they are. `bring_back` is pure.
+        The daily limit is that of `Messages.add`.
         """
         ...
 
@@ -299,8 +309,13 @@ class Queues(Protocol):
         """Forget a queue; from now on nothing of it starts. `cancel_deleted` ends its messages."""
         ...
 
-    async def cancel_deleted(self, limit: int, *, now: UnixMs) -> Changed:
-        """Cancel about `limit` messages of deleted queues; applied while there may be more."""
+    async def cancel_deleted(
+        self, limit: int, *, named: tuple[ProjectId, str] | None = None, now: UnixMs
+    ) -> Changed:
+        """Cancel about `limit` messages of deleted queues; applied while there may be more.
+
+        With `named`, only of those that had this name in this project.
+        """
         ...
 
 
@@ -408,7 +423,6 @@ class Schedules(Protocol):
         *,
         make_run: MakeRun,
         due_by: UnixMs,
-        max_queues: int,
         claim: Claim | None,
         now: UnixMs,
     ) -> Fired:
@@ -416,8 +430,7 @@ class Schedules(Protocol):
 
         The pure `make_run` is given a schedule and, as it stands, the group that it looks up. What
         it makes is accepted as by `Messages.add`, and the next tick is stored with it: each tick is
-        met once. A run that would make one queue more than `max_queues`, unless that is 0, fails
-        with what it says for this.
+        met once. A run that the limits it names have no room for fails with what it says for this.
         """
         ...
 
@@ -427,12 +440,29 @@ class Schedules(Protocol):
 
 
 class Projects(Protocol):
+    """Projects; one that is removed is not there any more, whatever is left to forget."""
+
     async def all(self) -> list[Project]: ...
 
     async def tokens(self) -> list[Token]: ...
 
+    async def limits(self) -> dict[ProjectId, Mapping[str, int]]:
+        """The limits that projects have of their own, by the names of `Limits`."""
+        ...
+
+    async def next_id(self) -> ProjectId:
+        """An id that no project has or had. It is not held: `add` tells whether it was free."""
+        ...
+
     async def add(self, project: Project, tokens: Items[Token]) -> bool:
-        """Make a project with its tokens; `False` when id or name is taken."""
+        """Make a project with its tokens; `False` when id, name or a token is taken."""
+        ...
+
+    async def remove(self, project: ProjectId, *, now: UnixMs) -> bool:
+        """From now on it has no tokens, and no attempt of it starts; its name is free.
+
+        `Upkeep.forget_removed` forgets what it owned.
+        """
         ...
 
     async def set_keys(
@@ -441,14 +471,24 @@ class Projects(Protocol):
         """Replace the signing keys if they still are `was`."""
         ...
 
-    async def set_tokens(self, project: ProjectId, tokens: Items[Token]) -> None:
-        """Replace all tokens of the project."""
+    async def set_tokens(
+        self, project: ProjectId, tokens: Items[Token], *, was: Items[Token]
+    ) -> bool:
+        """Replace all tokens of the project if they still are `was`, and none is another's."""
+        ...
+
+    async def set_limit(self, project: ProjectId, name: str, value: int | None) -> bool:
+        """Give a project a limit of its own, or, with `None`, that of the server."""
         ...
 
 
 class Upkeep(Protocol):
     async def prune(self, limit: int, *, horizon: Horizon) -> int:
         """Forget at most about `limit` expired things; answers how many."""
+        ...
+
+    async def forget_removed(self, limit: int, *, now: UnixMs) -> int:
+        """Forget about `limit` rows of removed projects; zero when nothing of them is left."""
         ...
 
     async def newest_time(self) -> UnixMs:

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from relaypost.domain.errors import BodyTooLarge, Invalid, NotFound, QuotaExceeded
+from relaypost.domain.errors import BodyTooLarge, Forbidden, Invalid, NotFound, QuotaExceeded
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Publication
 from relaypost.wire.destinations import NO_SCHEME, api_of
@@ -113,7 +113,7 @@ def _read_items(items: Items, context: PublishContext) -> Iterator[Publication]:
             error.index = index
             error.in_workflow = any(map(_is_step, items))
             raise
-        except QuotaExceeded as error:
+        except (QuotaExceeded, Forbidden) as error:
             error.index = index
             raise
 

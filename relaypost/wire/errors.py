@@ -11,6 +11,7 @@ from relaypost.domain.errors import (
     Invalid,
     NotFound,
     QuotaExceeded,
+    RateLimited,
     RelaypostError,
     StoreUnavailable,
     Unauthorized,
@@ -24,6 +25,7 @@ STATUSES: Final[dict[type[RelaypostError], int]] = {
     NotFound: 404,
     QuotaExceeded: 412,
     BodyTooLarge: 413,
+    RateLimited: 429,
     Unreachable: 502,
     StoreUnavailable: 503,
 }

@@ -12,8 +12,10 @@ from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.errors import Invalid, NotFound
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Deduplication, Envelope, NewMessage, Publication
+from relaypost.domain.tokens import NOT_BOUND, Bindings
 from relaypost.domain.types import Headers, ProjectId, UnixMs
 from relaypost.domain.url_groups import UrlGroup
+from relaypost.wire.bindings import check_bindings
 from relaypost.wire.callback_options import (
     Callbacks,
     check_callback_quotas,
@@ -74,6 +76,7 @@ class PublishContext:
     """The request's `Authorization` then is the sender's own, and may be forwarded."""
     groups: Mapping[str, UrlGroup] = field(default_factory=dict)
     """By name, as they stand; a name that is missing here is unknown."""
+    bindings: Bindings = NOT_BOUND
 
 
 class Delivery(NamedTuple):
@@ -111,6 +114,7 @@ def make_publication(
 ) -> Publication:
     """Make what one request, or one item of a batch, asks for: check its sense, then its quotas."""
     limits = context.limits
+    check_bindings(destination, options, context.bindings)
     if len(body) > limits.max_message_bytes > 0:
         raise exceeded("maxMessageSize", limits.max_message_bytes)
     is_group = check_destination(destination, context.policy)

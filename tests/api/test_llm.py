@@ -11,7 +11,8 @@ import pytest
 from relaypost.api.app import Api
 from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.limits import Limits
-from relaypost.domain.projects import Project, SigningKeys, Token, TokenKind
+from relaypost.domain.projects import Project, SigningKeys
+from relaypost.domain.tokens import Token, TokenKind
 from relaypost.domain.types import ProjectId
 from relaypost.outbound.llm import LlmSender
 from relaypost.outbound.sender import HttpSender

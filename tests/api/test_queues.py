@@ -269,6 +269,16 @@ async def test_a_long_queue_is_deleted_in_chunks(desk: Desk) -> None:
     assert (await shown(desk))["lag"] == 0
 
 
+async def test_a_deletion_waits_for_no_other(desk: Desk) -> None:
+    """What another one has left to cancel is the pruner's, should nobody else do it."""
+    theirs = await enqueued(desk, "huge")
+    await desk.service.store.queues.delete(PROJECT, "huge")
+    mine = await enqueued(desk)
+    await desk.ask(queues.delete_queue, "q")
+    found = await desk.service.store.messages.get(PROJECT, [theirs, mine])
+    assert [one.state for one in found] == [State.WAITING, State.CANCELED]
+
+
 async def test_projects_have_queues_of_their_own(desk: Desk) -> None:
     await put(desk)
     await enqueued(desk)

@@ -6,12 +6,15 @@ import pytest
 
 from relaypost.store.sqlite import connection as opening
 from relaypost.store.sqlite import (
+    daily_counts,
     flow_control_keys,
     gates,
     leases,
     messages,
+    projects,
     queues,
     releases,
+    removals,
     schedule_rows,
     schedules,
     settlements,
@@ -184,3 +187,27 @@ def test_a_backlog_is_not_looked_at() -> None:
         return counted
 
     assert steps(10_000) == steps(10)
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (daily_counts.MADE_SINCE, "messages USING PRIMARY KEY (project_id=? AND id>?)"),
+        (projects.OWNER, "tokens USING PRIMARY KEY (digest=?)"),
+        (projects.KNOWN, "tokens USING INDEX tokens_project (project_id=?)"),
+        (removals.MESSAGES, "messages USING PRIMARY KEY (project_id=?)"),
+        (removals.DEAD_LETTERS, "dead_letters USING PRIMARY KEY (project_id=?)"),
+        (removals.FORGET_MESSAGE, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
+    ],
+)
+def test_what_concerns_one_project_looks_at_no_other(query: str, index: str) -> None:
+    assert plan(query) == [f"SEARCH {index}"]
+
+
+@pytest.mark.parametrize("table", ["log_entries", "deduplications", "flow_control_keys"])
+def test_large_tables_are_forgotten_by_their_keys(table: str) -> None:
+    """Messages go one by one; what is left of a project may still be as many rows."""
+    column = removals.OTHERS[table]
+    some = f"SELECT {column} FROM {table} WHERE project_id = ? LIMIT ?"
+    details = plan(f"DELETE FROM {table} WHERE project_id = ? AND {column} IN ({some})")
+    assert not any("SCAN" in detail for detail in details)

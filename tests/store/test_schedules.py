@@ -17,6 +17,7 @@ from relaypost.domain.types import UnixMs
 from relaypost.domain.url_groups import Endpoint, UrlGroup
 from relaypost.store.base import Claim, Fired, Planned
 from relaypost.store.sqlite import schedules as of_sqlite
+from relaypost.store.sqlite.connection import select
 from tests.store.conftest import OpenStore
 from tests.support.books import Book
 from tests.support.messages import (
@@ -75,14 +76,12 @@ class Planner:
         limit: int = PLENTY,
         claim: Claim | None = None,
         run: Run | None = None,
-        max_queues: int = 0,
     ) -> Fired:
         now = self.book.clock.now()
         return await self.schedules.fire(
             limit,
             make_run=one_message(now) if run is None else lambda *_: run,
             due_by=now,
-            max_queues=max_queues,
             claim=claim,
             now=now,
         )
@@ -364,13 +363,30 @@ async def test_a_queue_too_many_fails_the_run(planner: Planner) -> None:
     await planner.put(template=template(schedule_id="scd_1", queue_name="second"))
     planner.book.clock.advance(MINUTE)
     run = one_message(planner.book.clock.now())(await planner.get())
-    refusable = replace(run, error_without_queue="quota")
-    assert (await planner.fire(run=refusable, max_queues=1)).failed == 1
+    refused = replace(run, limits=Limits(max_queues=1), error_without_queue="quota")
+    assert (await planner.fire(run=refused)).failed == 1
     assert (await planner.get()).error == "quota"
     assert await planner.book.store.queues.get(PROJECT, "second") is None
     planner.book.clock.advance(MINUTE)
-    assert (await planner.fire(run=refusable, max_queues=2)).failed == 0
+    taken = replace(refused, limits=Limits(max_queues=2))
+    assert (await planner.fire(run=taken)).failed == 0
     assert (await planner.get()).error is None
+
+
+async def test_a_daily_limit_fails_the_run(planner: Planner) -> None:
+    await planner.put()
+    planner.book.clock.advance(MINUTE)
+    run = Run(
+        next_tick_at=minutely(planner.book.clock.now()),
+        messages=(new_message(),) * 2,
+        limits=Limits(max_daily_messages=3),
+        error_after_daily_limit="too many",
+    )
+    assert (await planner.fire(run=run)).failed == 0
+    planner.book.clock.advance(MINUTE)
+    assert (await planner.fire(run=run)).failed == 1
+    assert (await planner.get()).error == "too many"
+    assert len(await planner.book.entries()) == 2
 
 
 async def test_a_run_of_several_messages(planner: Planner) -> None:
@@ -400,9 +416,7 @@ async def test_a_run_sees_the_group_as_it_stands(planner: Planner) -> None:
 
     async def fire() -> None:
         now = planner.book.clock.advance(MINUTE)
-        await planner.schedules.fire(
-            PLENTY, make_run=make_run, due_by=now, max_queues=0, claim=None, now=now
-        )
+        await planner.schedules.fire(PLENTY, make_run=make_run, due_by=now, claim=None, now=now)
 
     await fire()
     for url in ("https://a.example/", "https://b.example/"):
@@ -542,6 +556,8 @@ async def test_messages_stay_when_a_schedule_goes(planner: Planner) -> None:
     planner.book.clock.advance(MINUTE)
     assert (await planner.fire()).published == []
     assert (await planner.book.get(message.id)).envelope.schedule_id == "scd_1"
+    connection = planner.book.store.messages._database._transaction.connection  # type: ignore[attr-defined]
+    assert select(connection, "SELECT * FROM schedule_templates") == []
     await planner.put()
     assert (await planner.get()).last_run_at is None
 

@@ -13,8 +13,9 @@ from relaypost.domain.errors import RelaypostError
 from relaypost.domain.gates import Capacity
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Message
-from relaypost.domain.projects import Project, SigningKeys, TokenKind
+from relaypost.domain.projects import Project, SigningKeys
 from relaypost.domain.retention import RetentionPeriods
+from relaypost.domain.tokens import TokenKind
 from relaypost.domain.types import ProjectId, UnixMs
 from relaypost.service.context import Service
 from relaypost.service.keys import KeyRing

@@ -60,8 +60,6 @@ RESUME = "UPDATE schedules SET is_paused = 0, next_tick_at = ?, ticked_until = ?
 
 DELETE = "DELETE FROM schedules WHERE number = ?"
 
-DELETE_TEMPLATE = "DELETE FROM schedule_templates WHERE number = ?"
-
 DUE = "SELECT number FROM schedules WHERE next_tick_at <= ? ORDER BY next_tick_at LIMIT ?"
 
 GET_BY_NUMBER = f"SELECT {COLUMNS} FROM {TABLES} WHERE s.number = ?"
@@ -163,7 +161,6 @@ def delete(transaction: Transaction, project: ProjectId, id: str) -> bool:
     rows = transaction.rows(FIND, (project, id))
     for number, _ in rows:
         transaction.execute(DELETE, (number,))
-        transaction.execute(DELETE_TEMPLATE, (number,))
     return bool(rows)
 
 
@@ -173,7 +170,6 @@ def fire(
     *,
     make_run: MakeRun,
     due_by: UnixMs,
-    max_queues: int,
     claim: Claim | None,
     now: UnixMs,
 ) -> Fired:
@@ -186,7 +182,7 @@ def fire(
         (row,) = transaction.rows(GET_BY_NUMBER, (number,))
         schedule = read_schedule(transaction.connection, row, with_states=False)
         run = make_run(schedule, _find_groups(transaction, schedule))
-        run = _check_queues(transaction, run, schedule.project_id, max_queues)
+        run = _check_quotas(transaction, run, schedule.project_id, now)
         published.append(_note_run(transaction, number, run, arrivals, due_by=due_by, now=now))
         size += sum(len(message.envelope.body) for message in run.messages)
         made += len(run.messages)
@@ -208,11 +204,18 @@ def _find_groups(transaction: Transaction, schedule: Schedule) -> Mapping[str, U
     return {group.name: group for group in found}
 
 
-def _check_queues(transaction: Transaction, run: Run, project: ProjectId, max_queues: int) -> Run:
-    made = messages.new_queues(transaction, run.messages) if max_queues else None
-    if not made or len(transaction.gates.queues.names(project) | made) <= max_queues:
+def _check_quotas(transaction: Transaction, run: Run, project: ProjectId, now: UnixMs) -> Run:
+    limits, wanted = run.limits, len(run.messages)
+    if limits is None or not wanted:
         return run
-    return replace(run, messages=(), error=run.error_without_queue)
+    made = messages.new_queues(transaction, run.messages)
+    names = transaction.gates.queues.names(project) | made if made else ()
+    if len(names) > limits.max_queues > 0:
+        return replace(run, messages=(), error=run.error_without_queue)
+    daily_limit = limits.max_daily_messages
+    if transaction.daily.exceeded(project, wanted, limit=daily_limit, now=now):
+        return replace(run, messages=(), error=run.error_after_daily_limit)
+    return run
 
 
 def _note_run(

@@ -1,7 +1,7 @@
 """The SQLite store: each noun's protocol, spoken as units of work on one database."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
 
 from relaypost.domain.dead_letters import DeadLetter
@@ -11,11 +11,12 @@ from relaypost.domain.gates import Capacity
 from relaypost.domain.lifecycle import Settlement
 from relaypost.domain.logs import LogEntry
 from relaypost.domain.messages import Envelope, Message, NewMessage, Publication
-from relaypost.domain.projects import Project, SigningKeys, Token
+from relaypost.domain.projects import Project, SigningKeys
 from relaypost.domain.queues import Queue
 from relaypost.domain.retention import Horizon
 from relaypost.domain.schedules import MakeRun, NewSchedule, NextTick, Schedule
 from relaypost.domain.sequences import time_of
+from relaypost.domain.tokens import Token
 from relaypost.domain.types import DeadLetterId, LeaseId, MessageId, ProjectId, UnixMs
 from relaypost.store.base import (
     Accepted,
@@ -40,6 +41,7 @@ from relaypost.store.sqlite import (
     messages,
     projects,
     queues,
+    removals,
     schedules,
     settlements,
     steering,
@@ -64,10 +66,16 @@ class SqliteMessages:
         claim: Claim | None,
         max_queues: int = 0,
         now: UnixMs,
+        daily_limit: int = 0,
     ) -> Accepted:
         return await self._database.hand_out(
             lambda transaction: messages.add(
-                transaction, publications, claim=claim, max_queues=max_queues, now=now
+                transaction,
+                publications,
+                claim=claim,
+                max_queues=max_queues,
+                now=now,
+                daily_limit=daily_limit,
             )
         )
 
@@ -180,6 +188,7 @@ class SqliteDeadLetters:
         claim: Claim | None,
         max_queues: int = 0,
         now: UnixMs,
+        daily_limit: int = 0,
     ) -> Accepted:
         return await self._database.hand_out(
             lambda transaction: dead_letters.replace(
@@ -192,6 +201,7 @@ class SqliteDeadLetters:
                 claim=claim,
                 max_queues=max_queues,
                 now=now,
+                daily_limit=daily_limit,
             )
         )
 
@@ -244,9 +254,13 @@ class SqliteQueues:
             lambda transaction: steering.delete_queue(transaction, project, name)
         )
 
-    async def cancel_deleted(self, limit: int, *, now: UnixMs) -> Changed:
+    async def cancel_deleted(
+        self, limit: int, *, named: tuple[ProjectId, str] | None = None, now: UnixMs
+    ) -> Changed:
         return await self._database.write(
-            lambda transaction: cancellations.cancel_deleted(transaction, limit, now=now)
+            lambda transaction: cancellations.cancel_deleted(
+                transaction, limit, named=named, now=now
+            )
         )
 
 
@@ -341,7 +355,6 @@ class SqliteSchedules:
         *,
         make_run: MakeRun,
         due_by: UnixMs,
-        max_queues: int,
         claim: Claim | None,
         now: UnixMs,
     ) -> Fired:
@@ -351,7 +364,6 @@ class SqliteSchedules:
                 limit,
                 make_run=make_run,
                 due_by=due_by,
-                max_queues=max_queues,
                 claim=claim,
                 now=now,
             )
@@ -375,9 +387,20 @@ class SqliteProjects:
     async def tokens(self) -> list[Token]:
         return await self._database.read(projects.list_tokens)
 
+    async def limits(self) -> dict[ProjectId, Mapping[str, int]]:
+        return await self._database.read(projects.list_limits)
+
+    async def next_id(self) -> ProjectId:
+        return await self._database.read(projects.next_id)
+
     async def add(self, project: Project, tokens: Items[Token]) -> bool:
         return await self._database.write(
             lambda transaction: projects.add(transaction, project, tokens)
+        )
+
+    async def remove(self, project: ProjectId, *, now: UnixMs) -> bool:
+        return await self._database.write(
+            lambda transaction: projects.remove(transaction, project, now=now)
         )
 
     async def set_keys(
@@ -387,9 +410,16 @@ class SqliteProjects:
             lambda transaction: projects.set_keys(transaction, project, keys, was=was, now=now)
         )
 
-    async def set_tokens(self, project: ProjectId, tokens: Items[Token]) -> None:
-        await self._database.write(
-            lambda transaction: projects.set_tokens(transaction, project, tokens)
+    async def set_tokens(
+        self, project: ProjectId, tokens: Items[Token], *, was: Items[Token]
+    ) -> bool:
+        return await self._database.write(
+            lambda transaction: projects.set_tokens(transaction, project, tokens, was=was)
+        )
+
+    async def set_limit(self, project: ProjectId, name: str, value: int | None) -> bool:
+        return await self._database.write(
+            lambda transaction: projects.set_limit(transaction, project, name, value)
         )
 
 
@@ -401,6 +431,11 @@ class SqliteUpkeep:
     async def prune(self, limit: int, *, horizon: Horizon) -> int:
         return await self._database.write(
             lambda transaction: upkeep.prune(transaction, limit, horizon=horizon)
+        )
+
+    async def forget_removed(self, limit: int, *, now: UnixMs) -> int:
+        return await self._database.write(
+            lambda transaction: removals.forget_removed(transaction, limit, now=now)
         )
 
     async def newest_time(self) -> UnixMs:

@@ -167,7 +167,7 @@ async def test_a_chat(sdk: JavaScriptSdk, plain_sink: Sink) -> None:
     assert (await sdk.call("logs"))["logs"] == []
 
 
-@pytest.mark.conformance("K-17")
+@pytest.mark.conformance("K-17", "A-11")
 async def test_a_chat_over_the_limit_of_the_service(sdk: JavaScriptSdk, plain_sink: Sink) -> None:
     limits = {"limit-requests": "100", "limit-tokens": "1000", "remaining-requests": "0",
               "remaining-tokens": "7", "reset-requests": "10s", "reset-tokens": "20s"}  # fmt: skip

@@ -1,8 +1,10 @@
 """The manual of the operator says what the program does: settings, routes, statuses are in it."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from relaypost.api import app, protocol
@@ -39,9 +41,31 @@ def test_other_defaults_of_development_are_told(name: str, value: str) -> None:
     assert f"| `{setting.environment}` | `{value}` |" in MANUAL
 
 
-@pytest.mark.parametrize("command", sorted(main.commands))
+def commands() -> list[str]:
+    """Each command, with the arguments that it must have."""
+    return sorted(
+        " ".join([*path, *(one.make_metavar(context) for one in command.params if one.required)])
+        for path, command in _leaves([], main)
+        for context in [click.Context(command)]
+    )
+
+
+def _leaves(path: list[str], command: click.Command) -> Iterator[tuple[list[str], click.Command]]:
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    for name, inner in command.commands.items():
+        yield from _leaves([*path, name], inner)
+
+
+@pytest.mark.parametrize("command", commands())
 def test_each_command_is_told(command: str) -> None:
     assert f"`relaypost {command}`" in MANUAL
+
+
+@pytest.mark.parametrize("option", ["--to-host", "--to-group", "--token-file", "--yes", "--json"])
+def test_options_of_commands_are_told(option: str) -> None:
+    assert re.search(rf"`{option}\b", MANUAL)
 
 
 @pytest.mark.parametrize("path", sorted({*BULK, *COLLECTIONS, *dict(RAW), *dict(ITEMS)}))

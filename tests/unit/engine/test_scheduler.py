@@ -210,7 +210,7 @@ def test_a_run_over_a_quota_says_so_and_the_schedule_goes_on(
 ) -> None:
     @in_virtual_time
     async def run() -> None:
-        async with running_engine(scheduling=Scheduling(limits=limits)) as running:
+        async with running_engine(scheduling=Scheduling(limits_of=lambda _: limits)) as running:
             await running.store.queues.put(
                 PROJECT, "first", parallelism=1, is_paused=None, max_queues=0, now=NOW
             )
@@ -289,7 +289,6 @@ class Planned:
         *,
         make_run: MakeRun,
         due_by: UnixMs,
-        max_queues: int,
         claim: Claim | None,
         now: UnixMs,
     ) -> Fired:

@@ -19,7 +19,7 @@ CREATE INDEX schedules_ticks ON schedules (next_tick_at) WHERE next_tick_at IS N
 
 -- What its runs make messages of; apart, so that a run does not write it again.
 CREATE TABLE schedule_templates (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY REFERENCES schedules (number) ON DELETE CASCADE,
     delay_ms INTEGER,
     timeout_ms INTEGER,
     envelope BLOB NOT NULL,
