@@ -19,7 +19,10 @@ from relaypost.api.http import (
     Response,
     Scope,
 )
-from relaypost.api.routes import Route, match
+from relaypost.api.openapi.document import document_bytes
+from relaypost.api.openapi.page import page_bytes
+from relaypost.api.public import Probe, Public
+from relaypost.api.routes import PUBLIC, Route, match
 from relaypost.domain.errors import (
     BodyTooLarge,
     BurstLimitReached,
@@ -39,7 +42,6 @@ from relaypost.wire.errors import error_body, status_of
 from relaypost.wire.rate_limits import burst_headers, refusal_headers
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Probe = Callable[[], Awaitable[bool]]
 
 NOT_FOUND = Response(404, b'{"error":"not found"}')
 NOT_ALLOWED = b'{"error":"method not allowed"}'
@@ -70,8 +72,12 @@ class Api:
     ) -> None:
         self._service = service
         self._directory = directory
-        self._is_ready = is_ready
         self._base_path = base_path.encode()
+        self._public = Public(
+            is_ready=is_ready,
+            document=lambda: document_bytes(base_path),
+            page=lambda: page_bytes(base_path),
+        )
         self._cors = cors or Cors()
         self._addresses = addresses or CallerAddresses(())
         self._bursts = Bursts()
@@ -105,15 +111,16 @@ class Api:
         if method == "OPTIONS":
             return self._cors.preflight(scope["headers"])
         path = self._path(scope)
-        if path in (b"/healthz", b"/readyz"):
-            return await self._health(method, path)
+        public = PUBLIC.get(path)
+        if public is not None:
+            answer = public.handler(method)
+            return await answer.handle(self._public) if answer else _not_allowed(public)
         found = match(path)
         if found is None or (found.route.needs_llm and self._service.llm is None):
             return NOT_FOUND
         handler = found.route.handler(method)
         if handler is None:
-            allow = (b"allow", found.route.allowed.encode())
-            return Response(405, NOT_ALLOWED, [allow])
+            return _not_allowed(found.route)
         caller = authenticate(self._directory, scope["headers"], scope["query_string"])
         if caller.kind is not TokenKind.FULL:
             _check_right(caller.kind, method, found.route)
@@ -131,7 +138,7 @@ class Api:
         )
         if not self._directory.has(caller.project_id):  # removed while the body came in
             raise Unauthorized(INVALID)
-        answering = handler(self._service, request, *found.parameters)
+        answering = handler.handle(self._service, request, *found.parameters)
         if not found.route.is_slow:
             return await answering
         scope[FOR_CLIENT_ONLY] = True
@@ -152,13 +159,6 @@ class Api:
         """The raw path below the base path."""
         path: bytes = scope["raw_path"]
         return path.removeprefix(self._base_path) if self._base_path else path
-
-    async def _health(self, method: str, path: bytes) -> Response:
-        if method not in SAFE:
-            return Response(405, NOT_ALLOWED, [(b"allow", b"GET, HEAD")])
-        if path == b"/healthz" or await self._is_ready():
-            return Response(200, b'{"status":"ok"}')
-        return Response(503, b'{"status":"not ready"}')
 
     async def _body(self, scope: Scope, receive: Receive, limit: int) -> bytes:
         if limit and _announced(scope) > limit:
@@ -203,6 +203,10 @@ class Api:
         if BURST in scope:
             headers += scope[BURST]
         return headers
+
+
+def _not_allowed(route: Route) -> Response:
+    return Response(405, NOT_ALLOWED, [(b"allow", route.allowed.encode())])
 
 
 def _announced(scope: Scope) -> int:

@@ -1,8 +1,11 @@
 """Chat with the service behind `api/llm`: a thin proxy, which keeps nothing (section 7.5)."""
 
 import logging
+from typing import Any
 
 from relaypost.api.http import Request, Response
+from relaypost.api.operations import Answer, Body, Described
+from relaypost.domain.errors import Invalid, NotFound, Unreachable
 from relaypost.domain.outcomes import NotReached
 from relaypost.service.context import Service
 from relaypost.service.llm import LlmAnswer, open_chat, read_whole
@@ -18,8 +21,22 @@ from relaypost.wire.llm import (
 log = logging.getLogger(__name__)
 
 
+@Described(
+    "POST /llm/v1/chat/completions",
+    "Chat with a language model",
+    "Passed on to the service that the server is configured with; nothing is kept. "
+    "There is no such route where none is.",
+    answers={
+        200: Answer(dict[str, Any], "What the service answered.", streams="text/event-stream"),
+        "default": Answer(str, "What the service answered.", "*/*"),
+    },
+    errors=(Invalid, NotFound, Unreachable),
+    body=Body(
+        dict[str, Any],
+        example={"model": "m", "messages": [{"role": "user", "content": "Say hello."}]},
+    ),
+)
 async def complete_chat(service: Service, request: Request) -> Response:
-    """`POST /llm/v1/chat/completions`."""
     body = chat_body(request.body)
     assert service.llm is not None
     answer = await open_chat(service.llm, body, headers=CHAT_HEADERS)

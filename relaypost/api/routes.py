@@ -1,7 +1,6 @@
-"""Which function answers which method and path."""
+"""Which operation answers which method and path."""
 
 import re
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -13,14 +12,15 @@ from relaypost.api import (
     llm,
     logs,
     messages,
+    public,
     publish,
     queues,
     schedules,
     url_groups,
 )
-from relaypost.api.http import Response
+from relaypost.api.operations import Operation
 
-Handler = Callable[..., Coroutine[Any, Any, Response]]
+Handler = Operation[...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,14 @@ class Match(NamedTuple):
     route: Route
     parameters: tuple[Any, ...] = ()
 
+
+PUBLIC = {
+    b"/healthz": Route({"GET": public.get_health}),
+    b"/readyz": Route({"GET": public.get_readiness}),
+    b"/openapi.json": Route({"GET": public.get_document}),
+    b"/docs": Route({"GET": public.get_page}),
+}
+"""Routes that need no token."""
 
 RAW = (
     (b"/v2/publish/", Route({"POST": publish.publish_one}, publishes=True)),

@@ -1,12 +1,14 @@
-"""`relaypost serve` and `relaypost dev`; what operators do has modules of its own."""
+"""`relaypost serve`, `dev` and `openapi`; what operators do has modules of its own."""
 
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
+import msgspec
 
 from relaypost import __version__
+from relaypost.api.openapi.document import document_bytes
 from relaypost.cli import keys, limits, projects, tokens
 from relaypost.cli.greetings import development_greeting, first_greeting
 from relaypost.cli.logs import set_up_development_logging, set_up_logging
@@ -73,6 +75,12 @@ def dev(*, expose: bool, **flags: Any) -> None:
         development=True,
         tell=lambda started: say(development_greeting(started, exposed=is_exposed)),
     )
+
+
+@main.command()
+def openapi() -> None:
+    """Print the API as an OpenAPI document, the one that the server has at /openapi.json."""
+    say(msgspec.json.format(document_bytes("")).decode())
 
 
 def development_port(environment: Mapping[str, str]) -> dict[str, str]:

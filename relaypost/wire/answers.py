@@ -9,13 +9,14 @@ import msgspec
 from relaypost.domain.messages import Publication, Published
 from relaypost.domain.types import MessageId
 from relaypost.wire.ids import message_text
+from relaypost.wire.shapes import MessageIdText, UrlText
 
 
 class Accepted(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     """One accepted message."""
 
-    message_id: str
-    url: str | None = None
+    message_id: MessageIdText
+    url: UrlText | None = None
     deduplicated: bool = False
 
 

@@ -5,7 +5,7 @@ SDKs write every value as text; whatever else is allowed takes the slow way of `
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -23,12 +23,21 @@ from relaypost.wire.targets import repair_text
 
 NULL: Final = msgspec.Raw(b"null")
 
+DestinationText = Annotated[
+    str,
+    msgspec.Meta(description="What stands behind `/v2/publish/`, as data: nothing is cut off."),
+]
+OptionTexts = Annotated[
+    dict[str, str],
+    msgspec.Meta(description="The headers of a publish request of its own."),
+]
+
 
 class Item(msgspec.Struct):
     """An item as SDKs send it."""
 
-    destination: str = ""
-    headers: dict[str, str] | None = None
+    destination: DestinationText
+    headers: OptionTexts | None = None
     body: str | None = None
     queue: str | None = None
     callback: str | None = None

@@ -15,7 +15,10 @@ MAX_NAME_BYTES: Final = 256
 API_PREFIX: Final = "api/"
 NO_SCHEME: Final = "endpoint has invalid scheme, add http:// or https://"
 
-_NAME = re.compile(r"[A-Za-z0-9_.\-]+")
+NAME_PATTERN: Final = r"[A-Za-z0-9_.\-]+"
+"""Of names, but for `.` and `..`."""
+
+_NAME = re.compile(NAME_PATTERN)
 
 
 def is_name(text: str) -> bool:

@@ -1,7 +1,7 @@
 """Flow-control keys as they are named in a path, steered and shown (sections 4.11 to 4.13)."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -15,6 +15,7 @@ from relaypost.wire.flow_control import check_count, key_defect
 from relaypost.wire.option_values import UNLIMITED_MS
 from relaypost.wire.parameters import plain_parameters
 from relaypost.wire.responses import encode
+from relaypost.wire.shapes import Seconds
 from relaypost.wire.targets import decode_text
 
 
@@ -31,26 +32,27 @@ class Unpin(NamedTuple):
     rate: bool
 
 
-class _KeyRecord(msgspec.Struct, rename="camel", omit_defaults=True):
+class KeyRecord(msgspec.Struct, rename="camel", omit_defaults=True):
     """A limit that is not set is left out, and its window with it."""
 
     flow_control_key: str
-    wait_list_size: int
-    parallelism_count: int
-    rate_count: int
+    wait_list_size: Annotated[int, msgspec.Meta(description="Messages that wait for the key.")]
+    parallelism_count: Annotated[int, msgspec.Meta(description="Deliveries that are open now.")]
+    rate_count: Annotated[int, msgspec.Meta(description="Deliveries of the present window.")]
     is_paused: bool
     is_pinned_parallelism: bool
     is_pinned_rate: bool
     parallelism_max: int | None = None
     rate_max: int | None = None
-    rate_period: int | None = None
-    rate_period_start: int | None = None
-    """In seconds."""
+    rate_period: Seconds | None = None
+    rate_period_start: Seconds | None = None
 
 
-class _GlobalRecord(msgspec.Struct, rename="camel"):
-    parallelism_max: int
-    parallelism_count: int
+class GlobalRecord(msgspec.Struct, rename="camel"):
+    """All deliveries of a project."""
+
+    parallelism_max: Annotated[int, msgspec.Meta(description="The limit; 0 for none.")]
+    parallelism_count: Annotated[int, msgspec.Meta(description="Deliveries that are open now.")]
 
 
 def read_key(rest: bytes) -> str:
@@ -141,13 +143,13 @@ def keys_body(statuses: Iterable[KeyStatus], *, now: UnixMs) -> bytes:
 
 def global_parallelism_body(most: int, open_attempts: int) -> bytes:
     """The limit is 0 when there is none."""
-    return encode(_GlobalRecord(most, open_attempts))
+    return encode(GlobalRecord(most, open_attempts))
 
 
-def _record(status: KeyStatus, now: UnixMs) -> _KeyRecord:
+def _record(status: KeyStatus, now: UnixMs) -> KeyRecord:
     pace = status.pace
     has_rate = pace.rate is not None
-    return _KeyRecord(
+    return KeyRecord(
         flow_control_key=status.key,
         wait_list_size=status.wait_list,
         parallelism_count=status.open_attempts,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -13,6 +13,7 @@ from relaypost.wire.destinations import is_name
 from relaypost.wire.json_bodies import read_object
 from relaypost.wire.option_values import exceeded
 from relaypost.wire.responses import encode
+from relaypost.wire.shapes import Millis, QueueNameText
 
 QUEUE_NAME_RULE: Final = (
     "queue name may only contain alphanumeric characters, hyphens, underscores and periods"
@@ -23,21 +24,29 @@ UNLIMITED: Final = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueUpdate:
-    """What a queue is to be; `None` leaves it as it is, or gives a new queue its default."""
+    """`QueueFields`, read; `None` leaves a part as it is, or gives a new queue its default."""
 
     name: str
     parallelism: int | None = None
     is_paused: bool | None = None
 
 
-class _QueueRecord(msgspec.Struct, rename="camel"):
+class QueueFields(msgspec.Struct, rename="camel"):
+    """What a queue is to be; a field that is not given stays as it is."""
+
+    queue_name: QueueNameText
+    parallelism: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    paused: bool | None = None
+
+
+class QueueRecord(msgspec.Struct, rename="camel"):
     """Exactly these fields: clients fail on a missing one, and on one that they don't know."""
 
-    name: str
+    name: QueueNameText
     parallelism: int
-    created_at: int
-    updated_at: int
-    lag: int
+    created_at: Millis
+    updated_at: Millis
+    lag: Annotated[int, msgspec.Meta(description="Messages that wait in it.")]
     paused: bool
 
 
@@ -86,8 +95,8 @@ def queues_body(queues: Iterable[Queue]) -> bytes:
     return encode([_record(queue) for queue in queues])
 
 
-def _record(queue: Queue) -> _QueueRecord:
-    return _QueueRecord(
+def _record(queue: Queue) -> QueueRecord:
+    return QueueRecord(
         name=queue.name,
         parallelism=queue.parallelism,
         created_at=queue.created_at,

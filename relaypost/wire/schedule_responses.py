@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -13,6 +13,16 @@ from relaypost.wire.answers import Answer
 from relaypost.wire.destinations import API_PREFIX
 from relaypost.wire.ids import message_text
 from relaypost.wire.responses import body_texts, callback_headers, encode
+from relaypost.wire.shapes import (
+    CronText,
+    HeaderMap,
+    MethodText,
+    Millis,
+    QueueNameText,
+    ScheduleIdText,
+    Seconds,
+    UrlText,
+)
 from relaypost.wire.shown import shown_headers
 
 Progress = Literal["IN_PROGRESS", "SUCCESS", "FAIL"]
@@ -27,27 +37,26 @@ PROGRESS: Final[dict[State, Progress]] = {
 
 
 class ScheduleRecord(msgspec.Struct, kw_only=True, omit_defaults=True, rename="camel"):
-    schedule_id: str
-    cron: str
-    created_at: int
-    destination: str
-    method: str
-    header: dict[str, list[str]]
+    schedule_id: ScheduleIdText
+    cron: CronText
+    created_at: Millis
+    destination: UrlText
+    method: MethodText
+    header: HeaderMap
     body: str | None = None
     body_base64: str | None = None
     retries: int
-    delay: int | None = None
-    """In seconds, as `timeout`."""
-    timeout: int | None = None
-    callback: str | None = None
-    failure_callback: str | None = None
-    callback_header: dict[str, list[str]] | None = None
-    failure_callback_header: dict[str, list[str]] | None = None
-    queue_name: str | None = None
+    delay: Seconds | None = None
+    timeout: Seconds | None = None
+    callback: UrlText | None = None
+    failure_callback: UrlText | None = None
+    callback_header: HeaderMap | None = None
+    failure_callback_header: HeaderMap | None = None
+    queue_name: QueueNameText | None = None
     flow_control_key: str | None = None
     parallelism: int | None = None
     rate: int | None = None
-    period: int | None = None
+    period: Seconds | None = None
     retry_delay_expression: str | None = None
     label: str | None = None
     labels: tuple[str, ...] | None = None
@@ -55,20 +64,27 @@ class ScheduleRecord(msgspec.Struct, kw_only=True, omit_defaults=True, rename="c
     caller_ip_too: str | None = msgspec.field(default=None, name="callerIP")
     """Clients read the one spelling or the other."""
     is_paused: bool
-    last_schedule_time: int | None = None
-    next_schedule_time: int | None = None
-    last_schedule_states: dict[str, Progress] | None = None
-    error: str | None = None
+    last_schedule_time: Millis | None = None
+    next_schedule_time: Millis | None = None
+    last_schedule_states: (
+        Annotated[
+            dict[str, Progress], msgspec.Meta(description="The messages of the newest run, by id.")
+        ]
+        | None
+    ) = None
+    error: (
+        Annotated[str, msgspec.Meta(description="Why the newest run made no messages.")] | None
+    ) = None
 
 
-class _Created(msgspec.Struct, rename="camel", omit_defaults=True):
-    schedule_id: str
+class Created(msgspec.Struct, rename="camel", omit_defaults=True):
+    schedule_id: ScheduleIdText
     deduplicated: bool = False
 
 
 def created_answer(id: str, *, is_duplicate: bool) -> Answer:
     status = HTTPStatus.ACCEPTED if is_duplicate else HTTPStatus.OK
-    return Answer(status, encode(_Created(id, is_duplicate)))
+    return Answer(status, encode(Created(id, is_duplicate)))
 
 
 def schedule_body(schedule: Schedule) -> bytes:

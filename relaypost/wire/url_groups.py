@@ -1,7 +1,7 @@
 """URL groups as requests change them and answers show them (sections 4.6, 4.7)."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -14,6 +14,7 @@ from relaypost.wire.headers import Pairs, canonical_name, decode_value, encode_p
 from relaypost.wire.json_bodies import read_object
 from relaypost.wire.options import collect, slot_of
 from relaypost.wire.publish import PublishContext, make_publication
+from relaypost.wire.shapes import GroupNameText, HeaderMap, Millis, UrlText
 from relaypost.wire.targets import OPTION_PREFIX
 
 NAME_RULE: Final = (
@@ -24,23 +25,61 @@ MAX_ENDPOINT_NAME_BYTES: Final = 256
 ANYWHERE: Final = "https://destination.invalid/"
 """A destination that has nothing wrong with it."""
 
+Scalar = str | int | float | bool | None
+EndpointNameText = Annotated[
+    str,
+    msgspec.Meta(
+        description="Name of an endpoint.",
+        pattern=r"^[^\x00-\x1f\x7f-\x9f]*$",
+        max_length=MAX_ENDPOINT_NAME_BYTES,
+    ),
+]
+
 NOT_FOR_ALL: Final = frozenset({"Cron", "Feature-Set", "Schedule-Id"})
 """Options of one message, as those of workflows are: no default can be meant."""
 
 
-class EndpointRecord(msgspec.Struct, omit_defaults=True):
+class EndpointRecord(msgspec.Struct, omit_defaults=True, kw_only=True):
     """An endpoint, without any other key: a client compares deeply."""
 
     name: str | None = None
-    url: str = ""
+    url: UrlText
 
 
 class UrlGroupRecord(msgspec.Struct, rename="camel", omit_defaults=True):
-    name: str
-    created_at: int
-    updated_at: int
+    name: GroupNameText
+    created_at: Millis
+    updated_at: Millis
     endpoints: list[EndpointRecord]
-    headers: dict[str, list[str]] | None = None
+    headers: HeaderMap | None = None
+
+
+class EndpointFields(msgspec.Struct):
+    """An endpoint to add, or to change: names and URLs are unique in their group."""
+
+    url: UrlText
+    name: EndpointNameText | None = None
+
+
+class RemovedFields(msgspec.Struct):
+    """Endpoints to remove: those with this name, or with this URL."""
+
+    name: EndpointNameText | None = None
+    url: UrlText | None = None
+
+
+class AddedEndpoints(msgspec.Struct):
+    endpoints: Annotated[list[EndpointFields], msgspec.Meta(min_length=1)]
+
+
+class RemovedEndpoints(msgspec.Struct):
+    endpoints: Annotated[list[RemovedFields], msgspec.Meta(min_length=1)]
+
+
+class DefaultHeaders(msgspec.Struct):
+    """What each message to the group brings, unless its own request says otherwise."""
+
+    headers: dict[str, Scalar | list[Scalar]] | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -168,6 +207,6 @@ def _record(group: UrlGroup) -> UrlGroupRecord:
         name=group.name,
         created_at=group.created_at,
         updated_at=group.updated_at,
-        endpoints=[EndpointRecord(one.name, one.url) for one in group.endpoints],
+        endpoints=[EndpointRecord(name=one.name, url=one.url) for one in group.endpoints],
         headers=header_map(group.headers) or None,
     )
