@@ -10,6 +10,7 @@ from relaypost.store.sqlite import (
     flow_control_keys,
     gates,
     leases,
+    lines,
     messages,
     projects,
     queues,
@@ -37,7 +38,8 @@ def plan(query: str) -> list[str]:
     [
         (releases.DUE, "messages USING INDEX messages_due (due_at<?)"),
         (releases.IS_DUE, "messages USING INDEX messages_due (due_at<?)"),
-        (releases.PARKED, "messages USING INDEX messages_parked (parked_at=?)"),
+        (lines.PARKED, "messages USING INDEX messages_parked (parked_at=?)"),
+        (lines.HEAD, "messages USING COVERING INDEX messages_parked (parked_at=?)"),
         (
             releases.PARKED_DUE,
             "messages USING INDEX messages_parked (parked_at=? AND due_at<?)",
@@ -183,7 +185,7 @@ def test_a_backlog_is_not_looked_at() -> None:
         connection.execute(releases.DUE, (1 << 50, 100)).fetchall()
         connection.execute(messages.NEXT_DUE).fetchall()
         connection.execute(gates.LISTS).fetchall()
-        connection.execute(releases.PARKED, (5, 1)).fetchall()
+        connection.execute(lines.PARKED, (5, 1)).fetchall()
         return counted
 
     assert steps(10_000) == steps(10)

@@ -50,7 +50,6 @@ from relaypost.store.sqlite import (
 )
 from relaypost.store.sqlite.connection import lock_file, newest_sequence, open_writer
 from relaypost.store.sqlite.database import Database
-from relaypost.store.sqlite.gates import keyless_lists
 from relaypost.store.sqlite.url_groups import SqliteUrlGroups
 from relaypost.store.sqlite.windows import MAX_EXAMINED
 
@@ -284,7 +283,7 @@ class SqliteFlowControlKeys:
 
     async def keyless(self, project: ProjectId) -> KeyStatus:
         lists = await self._database.write(
-            lambda transaction: keyless_lists(transaction.gates.lists, project)
+            lambda transaction: transaction.gates.lists.keyless(project)
         )
         return await self._database.read(
             lambda connection: flow_control_keys.keyless(connection, project, lists)
