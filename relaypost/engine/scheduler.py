@@ -32,7 +32,7 @@ from relaypost.wire.option_values import exceeded
 from relaypost.wire.publish import PublishContext
 from relaypost.wire.schedules import messages_of
 
-MAX_FIRED = 32
+MAX_FIRED = 64
 """Schedules of one transaction, which others wait for."""
 MAX_RETIMED = 200
 CACHED_CRONS = 4096
