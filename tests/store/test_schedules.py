@@ -16,6 +16,7 @@ from relaypost.domain.schedules import Lookup, NewSchedule, Run, Schedule
 from relaypost.domain.types import UnixMs
 from relaypost.domain.url_groups import Endpoint, UrlGroup
 from relaypost.store.base import Claim, Fired, Planned
+from relaypost.store.sqlite import schedule_runs
 from relaypost.store.sqlite import schedules as of_sqlite
 from relaypost.store.sqlite.connection import select
 from tests.store.conftest import OpenStore
@@ -303,7 +304,7 @@ async def test_many_fire_in_the_order_of_their_ticks(planner: Planner) -> None:
 
 
 async def test_a_firing_copies_so_many_bytes(planner: Planner) -> None:
-    body = bytes(of_sqlite.MAX_BYTES // 2)
+    body = bytes(schedule_runs.MAX_BYTES // 2)
     for number in range(4):
         sealed = template(schedule_id=f"s{number}", body=body)
         await planner.put(new_schedule(f"s{number}", template=sealed))
@@ -620,4 +621,4 @@ async def test_everything_is_there_after_a_restart(open_store: OpenStore) -> Non
     await planner.tick()
     connection = book.store.messages._database._transaction.connection  # type: ignore[attr-defined]
     assert of_sqlite.get(connection, PROJECT, "scd_1") == await planner.get()
-    assert of_sqlite.next_tick(connection) == FIRST_TICK + MINUTE
+    assert schedule_runs.next_tick(connection) == FIRST_TICK + MINUTE
