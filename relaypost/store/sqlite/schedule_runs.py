@@ -34,7 +34,10 @@ PASS_TICK = "UPDATE schedules SET next_tick_at = ?, ticked_until = ? WHERE numbe
 
 NEXT_TICK = "SELECT min(next_tick_at) FROM schedules WHERE next_tick_at IS NOT NULL"
 
-AHEAD = "SELECT number, next_tick_at FROM schedules WHERE number > ? ORDER BY number LIMIT ?"
+AHEAD = """
+SELECT number, next_tick_at FROM schedules WHERE number > ? AND is_paused = 0
+ORDER BY number LIMIT ?
+"""
 
 RETIME = "UPDATE schedules SET next_tick_at = ? WHERE number = ?"
 
@@ -129,7 +132,7 @@ def retime(
     rows = transaction.rows(AHEAD, (after, limit))
     changed: list[UnixMs] = []
     for number, tick in rows:
-        if tick is None or tick <= now:
+        if tick is not None and tick <= now:
             continue
         (row,) = transaction.rows(GET_BY_NUMBER, (number,))
         schedule = read_schedule(transaction.connection, row, with_states=False)
