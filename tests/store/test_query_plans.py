@@ -17,6 +17,7 @@ from relaypost.store.sqlite import (
     releases,
     removals,
     schedule_rows,
+    schedule_runs,
     schedules,
     settlements,
     starts,
@@ -56,12 +57,12 @@ def plan(query: str) -> list[str]:
         ),
         (queues.LAG, "messages USING COVERING INDEX messages_queued (queue_id=?)"),
         (queues.LIVE, "messages USING INDEX messages_queued (queue_id=?)"),
-        (schedules.DUE, "schedules USING COVERING INDEX schedules_ticks (next_tick_at<?)"),
+        (schedule_runs.DUE, "schedules USING COVERING INDEX schedules_ticks (next_tick_at<?)"),
         (
-            schedules.NEXT_TICK,
+            schedule_runs.NEXT_TICK,
             "schedules USING COVERING INDEX schedules_ticks (next_tick_at>?)",
         ),
-        (schedules.AHEAD, "schedules USING INTEGER PRIMARY KEY (rowid>?)"),
+        (schedule_runs.AHEAD, "schedules USING INTEGER PRIMARY KEY (rowid>?)"),
         (schedules.COUNT, "schedules USING COVERING INDEX schedules_id (project_id=?)"),
         (schedule_rows.LAST_MESSAGES, "schedules USING INDEX schedules_id (project_id=? AND id=?)"),
         (queues.GET, "queues USING INDEX queues_name (project_id=? AND name=?)"),
@@ -120,7 +121,7 @@ def test_groups_are_found_by_name() -> None:
     ("query", "index"),
     [
         (schedules.GET, "INDEX schedules_id (project_id=? AND id=?)"),
-        (schedules.GET_BY_NUMBER, "INTEGER PRIMARY KEY (rowid=?)"),
+        (schedule_runs.GET_BY_NUMBER, "INTEGER PRIMARY KEY (rowid=?)"),
         (schedules.LIST, "INDEX schedules_id (project_id=?)"),
     ],
 )
