@@ -40,7 +40,6 @@ async def cut_all(book: Book) -> None:
     book.lease = await book.messages.take_lease(until=UnixMs(now + 30_000))
 
 
-@pytest.mark.xfail(strict=True, reason="defect: every other slot goes to those that are parked")
 async def test_a_repeat_comes_before_those_that_waited_behind_it(open_book: OpenBook) -> None:
     """Also when the node has a slot for one only, whichever gate's turn it is."""
     book = await open_book()
@@ -51,7 +50,6 @@ async def test_a_repeat_comes_before_those_that_waited_behind_it(open_book: Open
         assert ids((await book.claim(limit=1)).messages) == [first.id]
 
 
-@pytest.mark.xfail(strict=True, reason="defect: what is due is looked at before what is resumed")
 async def test_a_resumed_queue_comes_before_what_was_ready_later(open_book: OpenBook) -> None:
     book = await open_book()
     (first,) = await book.start(keyed(queue_name="mails"))
@@ -65,7 +63,6 @@ async def test_a_resumed_queue_comes_before_what_was_ready_later(open_book: Open
     assert ids((await book.claim()).messages) == [first.id]
 
 
-@pytest.mark.xfail(strict=True, reason="defect: what is due is looked at before open hosts")
 async def test_a_host_that_has_room_comes_before_what_was_ready_later(open_book: OpenBook) -> None:
     book = await open_book(host=1)
     (holder,) = await book.start(new_message(A))

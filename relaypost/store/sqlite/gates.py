@@ -134,6 +134,16 @@ class OpenGates:
         self._take(ticket)
         return None
 
+    def stand_in_line(self, ticket: Ticket, now: UnixMs) -> GateId:
+        """The wait list of a message of a key that must not pass others of its key, open or not."""
+        project, key = ticket.project, ticket.key
+        assert key is not None
+        if (others := self.lists.line(key)) is not None:
+            stand = others.stand
+        else:
+            stand = self.closed_gate(project, key, now) or Stand(key, GateKind.KEY)
+        return self._wait(WaitList(key, project, key), key, stand, now)
+
     def close(self, project: ProjectId, now: UnixMs) -> None:
         """Let nothing of a project pass any more."""
         self._removed.add(project)
@@ -150,7 +160,6 @@ class OpenGates:
         of_project, host = project_gate(ticket.project), ticket.host
         if ticket.key is not None:
             self.keys.at(ticket.key).open -= 1
-            self.look_at(ticket.key, now)
         self._give_back(of_project)
         self._give_back(host)
         if reached is not None:
@@ -161,8 +170,11 @@ class OpenGates:
                 for line in self.lists.lines():
                     if line.stand.kind is GateKind.HOST:
                         self.look_at(line.stand.gate, now)
-            self.look_at(of_project, now)
+            # Lines of a host join that of their key before it goes on: the oldest first.
             self.look_at(host, now)
+            if ticket.key is not None:
+                self.look_at(ticket.key, now)
+            self.look_at(of_project, now)
         return ticket
 
     def take_place(self, queue: OpenQueue, id: MessageId, due_at: UnixMs) -> bool:

@@ -8,7 +8,7 @@ from relaypost.domain.types import GateId, UnixMs
 from relaypost.store.sqlite.arrivals import Arrivals
 from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.lines import go_on
-from relaypost.store.sqlite.starts import COLUMNS, Waiting, start, start_with_place
+from relaypost.store.sqlite.starts import COLUMNS, Waiting, stand_in_line, start, start_with_place
 
 MAX_EXAMINED = 200
 """How many messages one transaction looks at: it must not hold up other writers."""
@@ -43,9 +43,10 @@ def fill(transaction: Transaction, arrivals: Arrivals, now: UnixMs) -> None:
     lists, room = transaction.gates.lists, arrivals.room
     lists.ring(now)
     if room and is_any_due(transaction, now):
-        kept = transaction.gates.share(room.messages) if lists.is_pending else 0
+        others_wait = lists.is_pending
+        kept = transaction.gates.share(room.messages) if others_wait else 0
         room.messages -= kept
-        _start_due(transaction, arrivals, now)
+        _start_due(transaction, arrivals, now, others_wait=others_wait)
         room.messages += kept
     if lists.is_pending:
         _drain(transaction, arrivals, now)
@@ -56,17 +57,25 @@ def is_any_due(transaction: Transaction, now: UnixMs) -> bool:
     return bool(transaction.rows(IS_DUE, (now,)))
 
 
-def _start_due(transaction: Transaction, arrivals: Arrivals, now: UnixMs) -> None:
-    """Begin attempts of due messages while there is room; park those that meet a closed gate."""
-    examined = 0
-    while arrivals.room and examined < MAX_EXAMINED:
-        chunk = min(max(arrivals.room.messages, MIN_CHUNK), MAX_EXAMINED - examined)
-        due = transaction.rows(DUE, (now, chunk))
-        for row in due:
-            if not arrivals.room:
-                return
-            start(transaction, Waiting(*row), arrivals, now=now)
-        if len(due) < chunk:
+def _start_due(
+    transaction: Transaction, arrivals: Arrivals, now: UnixMs, *, others_wait: bool
+) -> None:
+    """Begin attempts of due messages while there is room; park those that meet a closed gate.
+
+    While others wait at gates that have opened, one with a key stands in line with those of its
+    key, and the one that was ready first is let go first.
+    """
+    room, examined = arrivals.room, 0
+    assert room is not None
+    while examined < MAX_EXAMINED and (room or others_wait):
+        chunk = min(max(room.messages, MIN_CHUNK), MAX_EXAMINED - examined)
+        due = [Waiting(*row) for row in transaction.rows(DUE, (now, chunk))]
+        for waiting in due:
+            if others_wait and waiting.key is not None:
+                stand_in_line(transaction, waiting, now=now)
+            elif room:
+                start(transaction, waiting, arrivals, now=now)
+        if len(due) < chunk or not room:
             return
         examined += len(due)
 

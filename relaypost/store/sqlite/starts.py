@@ -64,6 +64,12 @@ def start(
         transaction.execute(PARK, (closed, row.project, row.id))
 
 
+def stand_in_line(transaction: Transaction, row: Waiting, *, now: UnixMs) -> None:
+    """Park a message of a key with the others of its key, whether or not its gates are open."""
+    wait_list = transaction.gates.stand_in_line(Ticket(*row[:6]), now)
+    transaction.execute(PARK, (wait_list, row.project, row.id))
+
+
 def start_with_place(
     transaction: Transaction, row: Waiting, arrivals: Arrivals, *, now: UnixMs
 ) -> None:
