@@ -35,7 +35,7 @@ format: ## Format the code and mend what can be mended by itself
 coverage: ## Show which lines and branches of the pure parts no test reaches
 	@scripts/venv.sh dev
 	@$(python) -m pytest -q -n auto --cov=relaypost.domain --cov=relaypost.wire --cov-branch --cov-report=term \
-	    --ignore=tests/sdk --ignore=tests/e2e --ignore=tests/chaos tests
+	    --ignore=tests/sdk --ignore=tests/e2e --ignore=tests/examples --ignore=tests/chaos tests
 
 .PHONY: bench
 bench: ## Measure throughput and latency on this machine
@@ -53,4 +53,5 @@ lock: ## Resolve dependencies into the lock files (UPGRADE=1 takes the newest)
 
 .PHONY: clean
 clean: ## Remove environments and caches, nothing else
-	rm -rf $(VENV) .cache .pytest_cache tests/sdk/js/node_modules
+	rm -rf $(VENV) .cache .pytest_cache tests/sdk/js/node_modules tests/sdk/frameworks/node_modules \
+	    examples/*/.venv examples/*/node_modules examples/*/.next

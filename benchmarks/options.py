@@ -29,6 +29,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     window_seconds: float
     starts: int
     body_bytes: int
+    schedules: int
+    tick_seconds: float
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +61,8 @@ FULL = Plan(
     window_seconds=10,
     starts=5,
     body_bytes=1000,
+    schedules=100_000,
+    tick_seconds=60,
 )
 
 QUICK = msgspec.structs.replace(
@@ -72,6 +76,8 @@ QUICK = msgspec.structs.replace(
     gates=100,
     window_seconds=3,
     starts=3,
+    schedules=5_000,
+    tick_seconds=10,
 )
 
 

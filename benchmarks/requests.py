@@ -77,6 +77,14 @@ def enqueue_request(
     return _single(path, address, options, body_bytes=body_bytes, lanes=lanes)
 
 
+def schedule_request(
+    address: Address, destination: str, *, token: str, cron: str, body_bytes: int
+) -> Template:
+    """Make a schedule. Its body carries the stamp of its making."""
+    options = {"Authorization": f"Bearer {token}", "Upstash-Cron": cron}
+    return _single(f"/v2/schedules/{destination}", address, options, body_bytes=body_bytes)
+
+
 def batch_request(
     address: Address,
     destination: str,

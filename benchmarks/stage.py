@@ -60,6 +60,7 @@ class Stage:
 
     def __init__(self, options: Options, scratch: Path) -> None:
         self.plan: Plan = options.plan
+        self.load_cpus = options.load_cpus
         self._options = options
         self._scratch = scratch
         self._numbers = itertools.count(1)

@@ -6,7 +6,7 @@ import logging
 import resource
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
 from relaypost.api.app import Api
@@ -16,6 +16,7 @@ from relaypost.api.readiness import Readiness
 from relaypost.api.server import Server, listen
 from relaypost.config import SettingError, Settings
 from relaypost.domain.addresses import AddressPolicy
+from relaypost.domain.errors import Invalid
 from relaypost.domain.gates import Capacity
 from relaypost.domain.limits import Limits
 from relaypost.domain.projects import SigningKeys
@@ -23,20 +24,21 @@ from relaypost.domain.retention import RetentionPeriods
 from relaypost.domain.types import UnixMs
 from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
+from relaypost.engine.scheduler import Scheduling
+from relaypost.operator.paths import socket_path
+from relaypost.operator.server import OperatorSocket
+from relaypost.outbound.llm import LlmSender
 from relaypost.outbound.sender import HttpSender, SenderLimits
 from relaypost.outbound.tls import client_context
 from relaypost.runtime import Ids, SystemClock
+from relaypost.service.administration import Administration
 from relaypost.service.context import Service
+from relaypost.service.credentials import Credentials, new_key
 from relaypost.service.directory import Directory
+from relaypost.service.first_projects import ensure_development_projects, ensure_first_project
 from relaypost.service.keys import KeyRing
-from relaypost.service.projects import (
-    Credentials,
-    ensure_development_projects,
-    ensure_first_project,
-    new_key,
-)
 from relaypost.store.sqlite.store import SqliteStore
-from relaypost.wire import tokens
+from relaypost.wire import llm, tokens
 
 SPARE_FILES = 2048
 """Open files for callers and for idle connections to destinations, beside one each delivery."""
@@ -60,7 +62,8 @@ class Application:
         self._development = development
         self._clock = SystemClock()
         self._ids = Ids()
-        self._directory = Directory(development=development)
+        self._directory = Directory(development=development, limits=limits_of(settings))
+        self._llm: LlmSender | None = None
         self._stop = asyncio.Event()
 
     async def run(self, tell: Callable[[Started], None]) -> None:
@@ -72,7 +75,8 @@ class Application:
         """
         with contextlib.ExitStack() as opened:
             listeners = self._listen(opened)
-            sender = _sender(self._settings)
+            sender = _sender(self._settings, AddressPolicy(self._settings.allow_networks))
+            self._llm = _llm_sender(self._settings)
             store = open_store(self._settings)
             try:
                 self._clock.raise_floor(UnixMs(await store.upkeep.newest_time() + 1))
@@ -86,6 +90,8 @@ class Application:
                 await self._serve(store, sender, listeners, lambda: tell(started))
             finally:
                 await store.upkeep.close()
+                if self._llm is not None:
+                    await self._llm.close()
 
     async def _serve(
         self,
@@ -100,7 +106,7 @@ class Application:
         )
         self._handle_signals(server)
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with self._taking_commands(store, engine), asyncio.TaskGroup() as tasks:
                 tasks.create_task(engine.run(self._stop))
                 tasks.create_task(server.serve(listeners))
                 await server.wait_started()
@@ -120,12 +126,15 @@ class Application:
 
     async def _prepare(self, store: SqliteStore) -> Credentials | None:
         """Make what projects are missing; answers what was made now, without what was given."""
-        made = None
+        made, now = None, self._clock.now()
         if self._development:
-            await ensure_development_projects(store.projects)
+            await ensure_development_projects(store.projects, now=now)
         else:
             given = _given(self._settings)
-            made = await ensure_first_project(store.projects, given, ids=self._ids)
+            try:
+                made = await ensure_first_project(store.projects, given, ids=self._ids, now=now)
+            except Invalid as error:
+                raise SettingError(str(error)) from None
             made = made and _without(made, given)
         await self._directory.load(store.projects)
         return made
@@ -146,7 +155,46 @@ class Application:
                 max_open_attempts=settings.max_open_attempts,
                 grace_seconds=settings.shutdown_grace / 1000,
                 retention=_retention(settings),
+                scheduling=Scheduling(
+                    limits_of=self._directory.limits_of,
+                    policy=AddressPolicy(settings.allow_networks),
+                    llm_url=None if self._llm is None else self._llm.url,
+                    max_lateness_ms=settings.max_schedule_lateness,
+                ),
             ),
+            apis={} if self._llm is None else {llm.API: self._llm},
+        )
+
+    @contextlib.asynccontextmanager
+    async def _taking_commands(self, store: SqliteStore, engine: Engine) -> AsyncIterator[None]:
+        """Answer operators meanwhile; for a database in memory there is no place for the socket."""
+        operator = self._operator()
+        if operator is None:
+            yield
+            return
+        with contextlib.closing(operator):
+            async with asyncio.TaskGroup() as tasks:
+                answering = tasks.create_task(operator.run(self._administration(store, engine)))
+                yield
+                answering.cancel()
+
+    def _operator(self) -> OperatorSocket | None:
+        path = database_path(self._settings.database_url)
+        try:
+            return None if path is None else OperatorSocket(socket_path(path))
+        except OSError as error:
+            log.warning("commands need this server to be stopped: no socket for them: %s", error)
+            return None
+
+    def _administration(self, store: SqliteStore, engine: Engine) -> Administration:
+        return Administration(
+            projects=store.projects,
+            upkeep=store.upkeep,
+            directory=self._directory,
+            keys=self._key_ring(),
+            clock=self._clock,
+            ids=self._ids,
+            abandon=engine.abandon,
         )
 
     def _api(self, store: SqliteStore, engine: Engine) -> Api:
@@ -157,8 +205,12 @@ class Application:
             clock=self._clock,
             policy=AddressPolicy(settings.allow_networks),
             keys=self._key_ring(),
-            limits=_limits(settings),
+            llm=self._llm,
+            limits=limits_of(settings),
+            own_limits=self._directory.own_limits,
             retention=_retention(settings),
+            ids=self._ids,
+            note_tick=engine.scheduler.note,
         )
 
         return Api(
@@ -194,14 +246,18 @@ class Application:
             loop.add_signal_handler(number, stop)
 
 
+def database_path(url: str) -> str | None:
+    """The file of a database; `None` when it is in memory."""
+    return url.removeprefix("sqlite://").removeprefix("/") or None
+
+
 def open_store(settings: Settings) -> SqliteStore:
-    path = settings.database_url.removeprefix("sqlite://").removeprefix("/")
     capacity = Capacity(
         node=settings.max_open_attempts,
         project=settings.max_global_parallelism,
         host=settings.max_host_attempts,
     )
-    return SqliteStore(path or None, capacity=capacity)
+    return SqliteStore(database_path(settings.database_url), capacity=capacity)
 
 
 def fit_open_files(settings: Settings) -> Settings:
@@ -224,7 +280,18 @@ def fit_open_files(settings: Settings) -> Settings:
     return replace(settings, max_open_attempts=fitting)
 
 
-def _sender(settings: Settings) -> HttpSender:
+def _llm_sender(settings: Settings) -> LlmSender | None:
+    if settings.llm_base_url is None:
+        return None
+    return LlmSender(
+        _sender(settings, AddressPolicy(opens_all=True)),
+        url=settings.llm_base_url + llm.PATH,
+        token=settings.llm_token,
+        timeout_ms=settings.max_timeout or Limits().max_timeout_ms,
+    )
+
+
+def _sender(settings: Settings, policy: AddressPolicy) -> HttpSender:
     try:
         context = client_context(ca_file=settings.ssl_cert_file, verify=settings.tls_verify)
     except OSError as error:
@@ -233,7 +300,7 @@ def _sender(settings: Settings) -> HttpSender:
             f"SSL_CERT_FILE {settings.ssl_cert_file!r} can't be used: {reason}"
         ) from None
     return HttpSender(
-        AddressPolicy(settings.allow_networks),
+        policy,
         ssl_context=context,
         limits=SenderLimits(max_body_bytes=settings.max_message_size),
     )
@@ -296,7 +363,8 @@ def _first(group: BaseExceptionGroup) -> BaseException:
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
-def _limits(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> Limits:
+    """The limits of projects that have none of their own."""
     return Limits(
         max_message_bytes=settings.max_message_size,
         max_batch_bytes=settings.max_batch_size,
@@ -305,6 +373,16 @@ def _limits(settings: Settings) -> Limits:
         max_retries=settings.max_retries,
         max_timeout_ms=settings.max_timeout,
         dedup_window_ms=settings.dedup_window,
+        max_period_ms=settings.max_period,
+        max_global_parallelism=settings.max_global_parallelism,
+        max_listed_keys=settings.max_listed_keys,
+        max_queues=settings.max_queues,
+        max_parallelism=settings.max_parallelism,
+        max_url_groups=settings.max_url_groups,
+        max_endpoints=settings.max_endpoints,
+        max_schedules=settings.max_schedules,
+        max_daily_messages=settings.max_daily_messages,
+        max_requests_per_second=settings.max_requests_per_second,
     )
 
 

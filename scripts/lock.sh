@@ -22,3 +22,6 @@ compile requirements.lock pyproject.toml
 compile requirements-build.lock --group build
 compile requirements-dev.lock pyproject.toml --extra dev --group build \
     --constraint requirements.lock --constraint requirements-build.lock
+for example in examples/*/requirements.txt; do
+    compile "${example%.txt}.lock" "$example" --constraint requirements-dev.lock
+done

@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 python=${VENV:-.venv}/bin/python
-slow="tests/sdk tests/e2e tests/chaos"
+slow="tests/sdk tests/e2e tests/examples tests/chaos"
 
 ignored=""
 present=""

@@ -18,6 +18,10 @@ class Disconnected(Exception):
 class OverLimit(Exception):
     """The body is longer than the route takes."""
 
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
 
 async def read_body(receive: Receive, limit: int) -> bytes:
     """The whole body; `limit` 0 means none.
@@ -30,17 +34,17 @@ async def read_body(receive: Receive, limit: int) -> bytes:
     body: bytes = event.get("body", b"")
     if not event.get("more_body"):
         if limit and len(body) > limit:
-            raise OverLimit
+            raise OverLimit(limit)
         return body
     parts, size = [body], len(body)
     while event.get("more_body"):
         if limit and size > limit:
-            raise OverLimit
+            raise OverLimit(limit)
         event = await _next(receive)
         parts.append(event.get("body", b""))
         size += len(parts[-1])
     if limit and size > limit:
-        raise OverLimit
+        raise OverLimit(limit)
     return b"".join(parts)
 
 

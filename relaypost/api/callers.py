@@ -21,7 +21,12 @@ def authenticate(directory: Directory, headers: RawHeaders, query: bytes) -> Cal
     token = directory.authenticate(in_query or bearer_token(headers))
     if token is None:
         raise Unauthorized(INVALID)
-    return Caller(project_id=token.project_id, kind=token.kind, token_in_query=in_query is not None)
+    return Caller(
+        project_id=token.project_id,
+        kind=token.kind,
+        token_in_query=in_query is not None,
+        bindings=token.bindings,
+    )
 
 
 def bearer_token(headers: RawHeaders) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from relaypost.api.http import RawHeaders
+from relaypost.api.http import FOR_CLIENT_ONLY, RawHeaders
 
 MAX_HEAD_BYTES = 262_144
 HEAD_SECONDS = 30
@@ -98,8 +98,10 @@ class ClientConnection(HttpToolsProtocol):
         super().on_body(body)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # True keeps the other half open
-        """A client that only ends its own half still reads the answer."""
-        if not self._is_answering:
+        """A client that only ends its own half still reads the answer; but it can't be told from
+        one that has gone, so what is done for its sake alone ends.
+        """
+        if not self._is_answering or self._is_for_client_only:
             return False
         self.cycle.keep_alive = False
         return True
@@ -134,6 +136,10 @@ class ClientConnection(HttpToolsProtocol):
         return bool(self.pipeline) or (
             cycle is not None and not cycle.response_complete and not cycle.more_body
         )
+
+    @property
+    def _is_for_client_only(self) -> bool:
+        return self.cycle is not None and FOR_CLIENT_ONLY in self.cycle.scope
 
     @property
     def _is_reading_body(self) -> bool:

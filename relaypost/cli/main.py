@@ -1,12 +1,15 @@
-"""`relaypost serve` and `relaypost dev`."""
+"""`relaypost serve`, `dev` and `openapi`; what operators do has modules of its own."""
 
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
+import msgspec
 
 from relaypost import __version__
+from relaypost.api.openapi.document import document_bytes
+from relaypost.cli import keys, limits, projects, tokens
 from relaypost.cli.greetings import development_greeting, first_greeting
 from relaypost.cli.logs import set_up_development_logging, set_up_logging
 from relaypost.cli.runs import fail, run, say
@@ -26,6 +29,10 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 @click.version_option(__version__, prog_name="relaypost")
 def main() -> None:
     """An HTTP message queue that speaks the protocol of QStash."""
+
+
+for group in (projects.projects, tokens.tokens, keys.keys, limits.limits):
+    main.add_command(group)
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -68,6 +75,12 @@ def dev(*, expose: bool, **flags: Any) -> None:
         development=True,
         tell=lambda started: say(development_greeting(started, exposed=is_exposed)),
     )
+
+
+@main.command()
+def openapi() -> None:
+    """Print the API as an OpenAPI document, the one that the server has at /openapi.json."""
+    say(msgspec.json.format(document_bytes("")).decode())
 
 
 def development_port(environment: Mapping[str, str]) -> dict[str, str]:

@@ -30,6 +30,8 @@ class Settings:
     allow_networks: Networks
     ssl_cert_file: str | None
     tls_verify: bool
+    llm_base_url: str | None
+    llm_token: str | None
     region: str | None
     signature_backdate: int
     cors_origins: tuple[str, ...]
@@ -44,6 +46,16 @@ class Settings:
     max_retries: int
     max_timeout: int
     dedup_window: int
+    max_period: int
+    max_listed_keys: int
+    max_queues: int
+    max_parallelism: int
+    max_url_groups: int
+    max_endpoints: int
+    max_schedules: int
+    max_schedule_lateness: int
+    max_daily_messages: int
+    max_requests_per_second: int
     log_retention: int
     dlq_retention: int
     message_retention: int
@@ -75,6 +87,16 @@ def read_settings(
     if settings.token is not None and settings.token == settings.read_only_token:
         raise SettingError("RELAYPOST_TOKEN and RELAYPOST_READ_ONLY_TOKEN are the same: choose two")
     return settings
+
+
+def read_setting(name: str, flags: Mapping[str, str], environment: Mapping[str, str]) -> Any:
+    """Take one setting, whatever is wrong with the others.
+
+    Raises:
+        SettingError: its value can't be used.
+    """
+    (setting,) = [setting for setting in TABLE if setting.name == name]
+    return _read(setting, flags, environment, None)
 
 
 def _read(

@@ -100,6 +100,20 @@ TABLE = (
         help="Whether certificates of destinations are checked.",
     ),
     Setting(
+        name="llm_base_url",
+        parse=values.service_url,
+        default=None,
+        help="OpenAI-compatible service behind api/llm and the chat endpoint, for example "
+        "http://localhost:11434.",
+    ),
+    Setting(
+        name="llm_token",
+        parse=values.credential,
+        default=None,
+        help="Token that the service of RELAYPOST_LLM_BASE_URL asks for.",
+        secret=True,
+    ),
+    Setting(
         name="region",
         parse=values.region,
         default=None,
@@ -182,6 +196,66 @@ TABLE = (
         parse=values.duration_ms,
         default="10m",
         help="How long a deduplication id stays taken.",
+    ),
+    Setting(
+        name="max_period",
+        parse=values.duration_ms,
+        default="7d",
+        help="Longest period of a flow-control key; 0 for no limit.",
+    ),
+    Setting(
+        name="max_listed_keys",
+        parse=values.natural,
+        default="10000",
+        help="Flow-control keys that one answer lists, the first by name; 0 for no limit.",
+    ),
+    Setting(
+        name="max_queues",
+        parse=values.natural,
+        default="100",
+        help="Queues of a project; 0 for no limit.",
+    ),
+    Setting(
+        name="max_parallelism",
+        parse=values.natural,
+        default="100",
+        help="Highest parallelism of a queue; 0 for no limit.",
+    ),
+    Setting(
+        name="max_url_groups",
+        parse=values.natural,
+        default="100",
+        help="URL groups that one project may have; 0 for no limit.",
+    ),
+    Setting(
+        name="max_endpoints",
+        parse=values.natural,
+        default="100",
+        help="Endpoints that one URL group may have; 0 for no limit.",
+    ),
+    Setting(
+        name="max_schedules",
+        parse=values.natural,
+        default="1000",
+        help="Schedules of one project; 0 for no limit.",
+    ),
+    Setting(
+        name="max_schedule_lateness",
+        parse=values.duration_ms,
+        default="0s",
+        help="How late a run may be that was missed, else it is left out; 0 for no limit.",
+    ),
+    Setting(
+        name="max_daily_messages",
+        parse=values.natural,
+        default="0",
+        help="Messages that a project may have accepted in a day of UTC; 0 for no limit.",
+    ),
+    Setting(
+        name="max_requests_per_second",
+        parse=values.natural,
+        default="0",
+        help="Requests of a project in a second, except those that publish; 0 for no limit.",
     ),
     Setting(
         name="log_retention",

@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from relaypost.domain.addresses import parse_networks
 from relaypost.domain.errors import Invalid
+from relaypost.domain.urls import InvalidUrl, split_url
 from relaypost.wire.durations import parse_duration_ms
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
@@ -72,6 +73,26 @@ def token(value: str) -> str:
     if not 1 <= len(value) <= 512 or not all("!" <= letter <= "~" for letter in value):
         raise ValueError("must be 1 to 512 visible ASCII characters")
     return value
+
+
+def credential(value: str) -> str:
+    """What another server gave out, in whatever length."""
+    if not all("!" <= letter <= "~" for letter in value):
+        raise ValueError("must be visible ASCII characters")
+    return value
+
+
+def service_url(value: str) -> str:
+    """The URL below which an HTTP API has its `/v1`; many write that too."""
+    try:
+        destination = split_url(value)
+    except InvalidUrl as error:
+        raise ValueError(error.reason) from None
+    if destination.authorization:
+        raise ValueError("must hold no credentials: everybody who publishes can read it")
+    if "?" in value or "#" in value:
+        raise ValueError("must have no query and no fragment")
+    return value.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 def region(value: str) -> str:

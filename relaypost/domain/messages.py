@@ -72,6 +72,9 @@ class Envelope:
     schedule_id: str | None = None
     queue_name: str | None = None
     flow_control: FlowControl | None = None
+    api: str | None = None
+    """The API of the server that it was published to; where that is, is looked up at each attempt,
+    and `url` is what it was at the acceptance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,7 @@ class Trouble(enum.Enum):
     TLS = "tls"
     INVALID_RESPONSE = "invalid response"
     REFUSED_ADDRESS = "refused address"
+    NOT_CONFIGURED = "not configured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

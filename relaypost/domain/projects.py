@@ -1,9 +1,11 @@
 """A project: who owns messages, tokens and signing keys (a user, in the words of the protocol)."""
 
-import enum
+import re
 from dataclasses import dataclass
 
 from relaypost.domain.types import ProjectId, UnixMs
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,22 +20,12 @@ class SigningKeys:
 class Project:
     id: ProjectId
     name: str
-    """The user id of the protocol: 1 to 64 of `[A-Za-z0-9_-]`."""
+    """The user id of the protocol, as `is_project_name` has it."""
     keys: SigningKeys
     keys_rotated_at: UnixMs | None = None
+    created_at: UnixMs | None = None
 
 
-class TokenKind(enum.IntEnum):
-    """What a token may do (section 7.2)."""
-
-    FULL = 0
-    READ_ONLY = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """A token as it is kept: its SHA-256 only."""
-
-    digest: bytes
-    project_id: ProjectId
-    kind: TokenKind
+def is_project_name(text: str) -> bool:
+    """Tell whether a text can be a user id: it stands in tokens and in URLs (section 7.2)."""
+    return bool(_NAME.fullmatch(text))

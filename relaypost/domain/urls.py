@@ -94,6 +94,14 @@ def path_of(url: str) -> str:
     return (parts[3] if parts else "") or "/"
 
 
+def append_query(url: str, query: str) -> str:
+    """Add parameters behind those that a URL has, before its fragment, which is never sent."""
+    whole, mark, fragment = url.partition("#")
+    path, _, before = whole.partition("?")
+    joint = "&" if before and not before.endswith("&") else ""
+    return f"{path}?{before}{joint}{query}{mark}{fragment}"
+
+
 def _check_text(text: str) -> None:
     if _CONTROLS.search(text):
         raise InvalidUrl("endpoint has control characters")

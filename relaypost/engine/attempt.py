@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from relaypost.domain.expressions import delay_ms
@@ -54,8 +54,19 @@ INTERNAL_ERROR = NotReached(trouble=Trouble.CONNECTION, error="connection failed
 class Attempts:
     """Makes attempts; holds what they share."""
 
-    def __init__(self, sender: Sender, *, clock: Clock, ids: Ids, signing: Signing) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        *,
+        clock: Clock,
+        ids: Ids,
+        signing: Signing,
+        apis: Mapping[str, Sender],
+    ) -> None:
+        """`apis` are the ways to what messages name instead of a URL; one may be missing now that
+        was there when a message was accepted."""
         self._sender = sender
+        self._apis = apis
         self._clock = clock
         self._ids = ids
         self._signing = signing
@@ -74,8 +85,13 @@ class Attempts:
             return self._conclude(message, INTERNAL_ERROR, reports=False)
 
     async def _send(self, message: Message) -> Outcome:
+        api = message.envelope.api
+        sender = self._sender if api is None else self._apis.get(api)
+        if sender is None:
+            error = f"api {api} is not configured"
+            return NotReached(trouble=Trouble.NOT_CONFIGURED, error=error)
         try:
-            return await self._sender.send(self._request(message))
+            return await sender.send(self._request(message))
         except Exception:
             log.exception("an attempt failed inside relaypost", extra=ids_of(message))
             return INTERNAL_ERROR

@@ -123,7 +123,8 @@ class Dispatcher:
             self._slots.take(claim, ())
             self._behind = True
             raise
-        self._behind = claimed.more
+        # By a lease that was lost meanwhile, nothing is found: the new one has to look again.
+        self._behind = claimed.more or lease != self._lease
         self.start(claim, claimed.messages, next_due_at=claimed.next_due_at)
 
     async def _wait(self, seconds: float | None) -> None:

@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from relaypost.domain.errors import StoreUnavailable
 from relaypost.domain.messages import Message
 from relaypost.domain.retention import RetentionPeriods
-from relaypost.domain.types import LeaseId, UnixMs
+from relaypost.domain.types import LeaseId, ProjectId, UnixMs
 from relaypost.engine.attempt import Attempts, Signing, describe, ids_of
 from relaypost.engine.dispatcher import Dispatcher
 from relaypost.engine.pruner import Pruner
 from relaypost.engine.rescuer import Rescuer
+from relaypost.engine.scheduler import Scheduler, Scheduling
 from relaypost.engine.sender import Sender
 from relaypost.engine.settler import Settler
 from relaypost.engine.slots import Slots
@@ -34,6 +35,7 @@ class EngineSettings:
     max_open_attempts: int = 4096
     grace_seconds: float = 30
     retention: RetentionPeriods = field(default_factory=RetentionPeriods)
+    scheduling: Scheduling = field(default_factory=Scheduling)
 
 
 class Engine:
@@ -46,14 +48,19 @@ class Engine:
         ids: Ids,
         signing: Signing,
         settings: EngineSettings,
+        apis: Mapping[str, Sender] | None = None,
     ) -> None:
+        """`apis` are the ways to what messages name instead of a URL; they are closed elsewhere."""
         self._clock = clock
         self._settings = settings
         self._sender = sender
-        self._attempts = Attempts(sender, clock=clock, ids=ids, signing=signing)
+        self._attempts = Attempts(sender, clock=clock, ids=ids, signing=signing, apis=apis or {})
         slots = Slots(settings.max_open_attempts)
         self.intake = Dispatcher(store.messages, clock=clock, slots=slots, attempt=self._start)
         self._settler = Settler(store.messages, clock=clock, dispatcher=self.intake)
+        self.scheduler = Scheduler(
+            store.schedules, clock=clock, intake=self.intake, scheduling=settings.scheduling
+        )
         self._rescuer = Rescuer(store.messages, clock=clock, dispatcher=self.intake)
         self._pruner = Pruner(
             store.upkeep,
@@ -64,7 +71,8 @@ class Engine:
         )
         self._tasks: asyncio.TaskGroup | None = None
         self._loops: list[asyncio.Task[None]] = []
-        self._open: dict[asyncio.Task[None], None] = {}
+        self._open: dict[asyncio.Task[None], ProjectId] = {}
+        self._abandoned: set[ProjectId] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self.is_running = False
@@ -77,6 +85,7 @@ class Engine:
                 self._loops = [
                     tasks.create_task(_for_ever("dispatcher", self.intake.run)),
                     tasks.create_task(_for_ever("settler", self._settler.run)),
+                    tasks.create_task(_for_ever("scheduler", self.scheduler.run)),
                     tasks.create_task(self._periodic("rescuer", self._rescuer.tick)),
                     tasks.create_task(self._periodic("pruner", self._pruner.tick)),
                 ]
@@ -88,6 +97,19 @@ class Engine:
         finally:
             self.is_running, self._tasks = False, None
             await self._sender.close()
+
+    async def abandon(self, project: ProjectId) -> None:
+        """Give up the open attempts of a removed project; after this there are none, for good.
+
+        Its messages stay ACTIVE for whoever forgets them.
+        """
+        self._abandoned.add(project)
+        await asyncio.sleep(0)  # an attempt that has not begun could not give its slot back
+        given_up = [task for task, of in self._open.items() if of == project]
+        for task in given_up:
+            task.cancel()
+        if given_up:
+            await asyncio.wait(given_up)
 
     async def _finish(self) -> None:
         """Claim nothing more, wait for what is open, write it down, give the rest back."""
@@ -113,8 +135,11 @@ class Engine:
         """Attempt a claimed message; after the end, leave it to the rescue of a later start."""
         if self._tasks is None:
             return
+        if message.project_id in self._abandoned:
+            self.intake.leave(message)
+            return
         task = self._tasks.create_task(self._attempt(message, lease))
-        self._open[task] = None
+        self._open[task] = message.project_id
         self._idle.clear()
         task.add_done_callback(self._ended)
 

@@ -30,6 +30,7 @@ class Pruner:
     async def tick(self) -> UnixMs:
         now = self._clock.now()
         pruned = await self._upkeep.prune(BATCH, horizon=self._periods.horizon(now))
+        pruned += await self._upkeep.forget_removed(BATCH, now=now)
         canceled = await self._queues.cancel_deleted(BATCH, now=now)
         self._dispatcher.note_due(canceled.next_due_at)
         is_behind = pruned >= BATCH or canceled.applied

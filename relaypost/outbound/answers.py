@@ -57,6 +57,15 @@ class AnswerReader:
     def has_begun(self) -> bool:
         return self._raw_bytes > 0
 
+    @property
+    def has_head(self) -> bool:
+        """Whether status and headers of the final answer have come."""
+        return self._in_body and self._status >= 200
+
+    @property
+    def kept_bytes(self) -> int:
+        return len(self._body)
+
     def feed(self, data: bytes | memoryview) -> bool:
         """Read on; true when the answer is complete, or cut at the limit of its body."""
         self._raw_bytes += len(data)
@@ -79,12 +88,22 @@ class AnswerReader:
             raise Malformed("body shorter than announced")
         self.is_complete = True
 
+    def head(self) -> Responded:
+        """The answer without its body."""
+        return Responded(status=self._status, headers=tuple(self._headers))
+
     def answer(self) -> Responded:
         return Responded(
             status=self._status,
             headers=tuple(self._headers),
             body=bytes(self._body),
         )
+
+    def take_body(self) -> bytes:
+        """What has come of the body since the last call; `answer` then has the rest alone."""
+        taken = bytes(self._body)
+        self._drop_body()
+        return taken
 
     def release(self) -> None:
         """Let go of the parser, which refers back to this object."""
@@ -97,6 +116,9 @@ class AnswerReader:
         self._in_body = False
         self._keep_body = True
         self._received = 0
+        self._drop_body()
+
+    def _drop_body(self) -> None:
         self._body: bytes | bytearray = b""
 
     def _malformed_part(self) -> str:

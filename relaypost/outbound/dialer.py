@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from typing import TypeVar
 
 from relaypost.domain.addresses import AddressPolicy, IpAddress
 from relaypost.domain.outcomes import NotReached
@@ -16,6 +17,8 @@ from relaypost.outbound.troubles import (
     network_failed,
 )
 
+C = TypeVar("C", bound=Connection)
+
 
 class Dialer:
     def __init__(
@@ -25,54 +28,64 @@ class Dialer:
         *,
         policy: AddressPolicy,
         ssl_context: ssl.SSLContext,
-        new_connection: Callable[[str], Connection],
     ) -> None:
         self._loop = loop
         self._resolver = resolver
         self._policy = policy
         self._ssl_context = ssl_context
-        self._new_connection = new_connection
 
     async def dial(
-        self, destination: Destination, *, deadline: float
-    ) -> Connection | NotReached | None:
+        self, destination: Destination, new: Callable[[str], C], *, deadline: float
+    ) -> C | NotReached | None:
         """Connect to the first address that answers; `None` if the deadline passes before."""
         try:
             async with asyncio.timeout_at(deadline):
-                return await self._dial(destination, deadline)
+                return await self._dial(destination, new, deadline)
         except TimeoutError:
             return None
 
-    async def _dial(self, destination: Destination, deadline: float) -> Connection | NotReached:
+    async def _dial(
+        self, destination: Destination, new: Callable[[str], C], deadline: float
+    ) -> C | NotReached:
         addresses = await self._resolver.resolve(destination.host)
         if not addresses:
             return name_not_resolved(destination.host)
         allowed = [address for address in addresses if self._policy.refusal(address) is None]
         if not allowed:
             return address_refused(addresses[0])
-        return await self._dial_in_turn(destination, allowed, deadline)
+        return await self._dial_in_turn(destination, allowed, new, deadline=deadline)
 
     async def _dial_in_turn(
-        self, destination: Destination, addresses: list[IpAddress], deadline: float
-    ) -> Connection | NotReached:
+        self,
+        destination: Destination,
+        addresses: list[IpAddress],
+        new: Callable[[str], C],
+        *,
+        deadline: float,
+    ) -> C | NotReached:
         *others, last = addresses
         for tried, address in enumerate(others):
             # An address that is silent must leave time for those behind it.
             now = self._loop.time()
             until = now + (deadline - now) / (len(addresses) - tried)
-            outcome = await self._dial_address(destination, address, until=until)
+            outcome = await self._dial_address(destination, address, new, until=until)
             if isinstance(outcome, Connection):
                 self._resolver.prefer(destination.host, address)
                 return outcome
-        outcome = await self._dial_address(destination, last, until=None)
+        outcome = await self._dial_address(destination, last, new, until=None)
         if others and isinstance(outcome, Connection):
             self._resolver.prefer(destination.host, last)
         return outcome
 
     async def _dial_address(
-        self, destination: Destination, address: IpAddress, *, until: float | None
-    ) -> Connection | NotReached:
-        connection = self._new_connection(destination.origin)
+        self,
+        destination: Destination,
+        address: IpAddress,
+        new: Callable[[str], C],
+        *,
+        until: float | None,
+    ) -> C | NotReached:
+        connection = new(destination.origin)
         limit = asyncio.timeout_at(until)
         try:
             async with limit:

@@ -2,7 +2,9 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.errors import Invalid
@@ -13,9 +15,12 @@ from relaypost.outbound.dialer import Dialer
 from relaypost.outbound.pool import Pool
 from relaypost.outbound.resolver import Lookup, Resolver, SystemLookup
 from relaypost.outbound.serialize import request_head
+from relaypost.outbound.streams import Stream
 from relaypost.outbound.troubles import connection_failed, timed_out
 
 READ_BYTES = 65_536
+
+C = TypeVar("C", bound=Connection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +80,6 @@ class HttpSender:
             resolver,
             policy=policy,
             ssl_context=ssl_context,
-            new_connection=self._new_connection,
         )
 
     async def send(self, request: AttemptRequest) -> Outcome:
@@ -93,6 +97,26 @@ class HttpSender:
                 return outcome
         return await self._send_anew(destination, head, request, deadline)
 
+    async def open(self, request: AttemptRequest) -> Stream | NotReached:
+        """Make a request on a connection of its own, and hand it over once the head of the answer
+        has come. Whoever gets it must close it.
+        """
+        try:
+            destination = split_url(request.url)
+            head = request_head(request, destination)
+        except Invalid as error:
+            return connection_failed(str(error))
+        deadline = self._loop.time() + request.timeout_ms / 1000
+        stream = await self._dial(destination, self._new_stream, request, deadline=deadline)
+        if isinstance(stream, NotReached):
+            return stream
+        try:
+            trouble = await stream.ask(head, request, deadline=deadline)
+        except asyncio.CancelledError:
+            stream.close()
+            raise
+        return stream if trouble is None else trouble
+
     async def close(self) -> None:
         """End all connections and wait until they are gone."""
         await self._pool.close()
@@ -105,16 +129,27 @@ class HttpSender:
     async def _send_anew(
         self, destination: Destination, head: bytes, request: AttemptRequest, deadline: float
     ) -> Outcome:
-        limit = min(deadline, self._loop.time() + self._connect_timeout)
-        dialled = await self._dialer.dial(destination, deadline=limit)
-        if dialled is None:
-            if limit == deadline:
-                return timed_out(request.timeout_ms)
-            return connection_failed("connect timeout")
+        dialled = await self._dial(destination, self._new_connection, request, deadline=deadline)
         if isinstance(dialled, NotReached):
             return dialled
         outcome = await self._exchange(dialled, head, request, deadline)
         return outcome or connection_failed("connection closed without an answer")
+
+    async def _dial(
+        self,
+        destination: Destination,
+        new: Callable[[str], C],
+        request: AttemptRequest,
+        *,
+        deadline: float,
+    ) -> C | NotReached:
+        limit = min(deadline, self._loop.time() + self._connect_timeout)
+        dialled = await self._dialer.dial(destination, new, deadline=limit)
+        if dialled is None:
+            if limit == deadline:
+                return timed_out(request.timeout_ms)
+            return connection_failed("connect timeout")
+        return dialled
 
     async def _exchange(
         self, connection: Connection, head: bytes, request: AttemptRequest, deadline: float
@@ -136,3 +171,6 @@ class HttpSender:
             buffer=self._buffer,
             watcher=self._pool,
         )
+
+    def _new_stream(self, origin: str) -> Stream:
+        return Stream(origin, self._loop, max_body_bytes=0, buffer=self._buffer, watcher=self._pool)

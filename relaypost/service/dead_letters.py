@@ -4,7 +4,7 @@ from collections.abc import Callable
 from collections.abc import Sequence as Items
 
 from relaypost.domain.dead_letters import DeadLetter
-from relaypost.domain.errors import NotFound
+from relaypost.domain.errors import DailyLimitReached, NotFound
 from relaypost.domain.filters import Filter, Page
 from relaypost.domain.messages import Envelope, NewMessage
 from relaypost.domain.types import DeadLetterId, MessageId, ProjectId, Sequence, UnixMs
@@ -12,6 +12,7 @@ from relaypost.service.context import Service
 from relaypost.service.intake import take_in
 from relaypost.store.base import Accepted, Listing
 from relaypost.wire.ids import parse_dead_letter_id
+from relaypost.wire.option_values import exceeded
 from relaypost.wire.queries import DeadLetterQuery
 
 BringBack = Callable[[Envelope], NewMessage]
@@ -141,11 +142,18 @@ async def _replace(
     *,
     all_or_none: bool,
 ) -> Accepted:
-    """Replace dead letters by messages that start at once where there is room for them."""
+    """Replace dead letters by messages that start at once where there is room for them.
+
+    Raises:
+        QuotaExceeded: the queue of one would be one too many; then all stay.
+        DailyLimitReached: they would be more than the project may make in a day; the same.
+    """
     if not ids:
         return Accepted([], [], None)
     replace, since, now = service.store.dead_letters.replace, _horizon(service), service.clock.now()
-    return await take_in(
+    limits = service.limits_of(project)
+    most, daily_limit = limits.max_queues, limits.max_daily_messages
+    accepted = await take_in(
         service.intake,
         len(ids),
         lambda claim: replace(
@@ -155,9 +163,16 @@ async def _replace(
             all_or_none=all_or_none,
             since=since,
             claim=claim,
+            max_queues=most,
             now=now,
+            daily_limit=daily_limit,
         ),
     )
+    if accepted.refused is not None:
+        raise exceeded("maxQueues", most)
+    if accepted.exceeded is not None:
+        raise DailyLimitReached(accepted.exceeded)
+    return accepted
 
 
 def _made(accepted: Accepted) -> list[MessageId]:

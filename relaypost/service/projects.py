@@ -1,98 +1,103 @@
-"""Making projects: the first one of a server, and those of development."""
+"""Making, listing and removing projects, and the limits of each (sections 1.8, 1.10, 7.2)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from relaypost.domain.projects import Project, SigningKeys, Token, TokenKind
-from relaypost.domain.types import ProjectId
-from relaypost.runtime import Ids
-from relaypost.store.base import Projects
-from relaypost.wire import tokens
+from relaypost.domain.errors import Forbidden, Invalid, NotFound
+from relaypost.domain.limits import NAMES, Limits
+from relaypost.domain.projects import Project, is_project_name
+from relaypost.service.administration import Administration
+from relaypost.service.credentials import Credentials, new_keys, new_pair
 
-FIRST = ProjectId(1)
-FIRST_NAME = "default"
-SECRET_LENGTH = 32
-KEY_LENGTH = 28
+CHUNK = 200
+"""Rows that one transaction forgets: others don't wait long for theirs."""
+
+GREATEST = 2**53
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """What a program needs to use a project. `None` was neither made now nor given."""
-
-    token: str | None = None
-    read_only_token: str | None = None
-    keys: SigningKeys | None = None
+class ProjectLimits:
+    own: Mapping[str, int]
+    """Those that were set for the project."""
+    all: Limits
 
 
-async def ensure_first_project(
-    projects: Projects, given: Credentials, *, ids: Ids
-) -> Credentials | None:
-    """Make the first project of a new server; later, bring its tokens up to what is given.
+def list_projects(office: Administration) -> list[Project]:
+    return office.directory.all()
 
-    Signing keys that are given count for a new project only: later ones come by rotation.
-    Answers what was made now and can't be read again, `None` when there is nothing to show.
+
+async def add_project(office: Administration, name: str) -> Credentials:
+    """Make a project with keys, a full and a read-only token, which are known only now.
+
+    Raises:
+        Invalid: the name can't be one, or is taken.
     """
-    known = {project.id: project for project in await projects.all()}
-    if FIRST in known:
-        await _replace_tokens(projects, FIRST, given)
-        return None
-    made = _complete(given, ids)
-    assert made.token is not None
-    assert made.keys is not None
-    name = tokens.user_of(made.token) or FIRST_NAME
-    await projects.add(Project(id=FIRST, name=name, keys=made.keys), _tokens(FIRST, made))
-    return made
+    if not is_project_name(name):
+        raise Invalid(f"{name!r} is no name of a project: 1 to 64 letters, digits, - and _")
+    pair, now = new_pair(name, office.ids), office.clock.now()
+    keys = new_keys(office.ids)
+    while office.directory.named(name) is None:
+        project = Project(id=await office.projects.next_id(), name=name, keys=keys, created_at=now)
+        tokens = pair.kept(project.id, now=now)
+        if await office.projects.add(project, tokens):
+            office.directory.replace(project)
+            office.directory.set_tokens(project.id, tokens)
+            return replace(pair, keys=keys)
+        await office.directory.load(office.projects)
+    raise Invalid(f"there is a project {name!r} already")
 
 
-async def ensure_development_projects(projects: Projects) -> None:
-    """The four well-known users; a restart restores their tokens and keys (section 7.8)."""
-    known = {project.id: project for project in await projects.all()}
-    for number, user in enumerate(tokens.DEVELOPMENT_USERS, start=1):
-        id = ProjectId(number)
-        credentials = Credentials(token=user.token, keys=user.keys)
-        if id in known:
-            await _replace_tokens(projects, id, credentials)
-            await projects.set_keys(id, user.keys, was=known[id].keys, now=None)
-        else:
-            project = Project(id=id, name=user.name, keys=user.keys)
-            await projects.add(project, _tokens(id, credentials))
+async def remove_project(office: Administration, name: str) -> int:
+    """Remove a project and forget all that it owns; answers how many rows that were.
+
+    Nothing of it is accepted or attempted any more from the first step on. If the rest is cut off,
+    the next start goes on with it.
+
+    Raises:
+        NotFound: there is none.
+        Forbidden: the next start would bring it back.
+    """
+    project = office.project(name)
+    tokens = await office.projects.tokens()
+    if any(token.is_given and token.project_id == project.id for token in tokens):
+        raise Forbidden(f"the token of {name!r} is given by a setting: take it out there first")
+    if not await office.projects.remove(project.id, now=office.clock.now()):
+        raise NotFound(f"there is no project {name!r}")
+    office.directory.set_tokens(project.id, ())
+    await office.abandon(project.id)
+    office.directory.forget(project.id)
+    return await forget_removed(office)
 
 
-async def _replace_tokens(projects: Projects, id: ProjectId, given: Credentials) -> None:
-    """Given tokens replace stored ones; one of a kind that is not given stays."""
-    wanted = _tokens(id, given)
-    kinds = {token.kind for token in wanted}
-    kept = [
-        token
-        for token in await projects.tokens()
-        if token.project_id == id and token.kind not in kinds
-    ]
-    if wanted:
-        await projects.set_tokens(id, [*wanted, *kept])
+async def forget_removed(office: Administration) -> int:
+    """Forget all that is left of removed projects."""
+    total = 0
+    while forgotten := await office.upkeep.forget_removed(CHUNK, now=office.clock.now()):
+        total += forgotten
+    return total
 
 
-def _complete(given: Credentials, ids: Ids) -> Credentials:
-    def new_token() -> str:
-        return tokens.make_token(FIRST_NAME, ids.text(SECRET_LENGTH))
-
-    return Credentials(
-        token=given.token or new_token(),
-        read_only_token=given.read_only_token or new_token(),
-        keys=given.keys or SigningKeys(current=new_key(ids), next=new_key(ids)),
-    )
+def get_limits(office: Administration, name: str) -> ProjectLimits:
+    id = office.project(name).id
+    return ProjectLimits(own=office.directory.limits_set(id), all=office.directory.limits_of(id))
 
 
-def new_key(ids: Ids) -> str:
-    """A signing key: at least 32 bytes, as verifiers ask for (section 7.1)."""
-    return ids.new("sig_", KEY_LENGTH)
+async def set_limit(
+    office: Administration, name: str, limit: str, value: int | None
+) -> ProjectLimits:
+    """Give a project a limit of its own, or, with `None`, the server's again.
 
-
-def _tokens(project: ProjectId, credentials: Credentials) -> list[Token]:
-    given = (
-        (credentials.token, TokenKind.FULL),
-        (credentials.read_only_token, TokenKind.READ_ONLY),
-    )
-    return [
-        Token(digest=tokens.digest(token), project_id=project, kind=kind)
-        for token, kind in given
-        if token is not None
-    ]
+    Raises:
+        NotFound: there is no such project.
+        Invalid: there is no such limit, or the value can't be one.
+    """
+    id = office.project(name).id
+    if limit not in NAMES:
+        raise Invalid(f"there is no limit {limit!r}")
+    if value is not None and not 0 <= value <= GREATEST:
+        raise Invalid(f"{value} is no limit: it must be from 0, which is none, to {GREATEST}")
+    if not await office.projects.set_limit(id, limit, value):
+        raise NotFound(f"there is no project {name!r}")
+    own = {**office.directory.limits_set(id), limit: value}
+    office.directory.set_limits(id, {key: set for key, set in own.items() if set is not None})
+    return get_limits(office, name)

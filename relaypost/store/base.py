@@ -11,7 +11,7 @@
 The suite in `tests/store` is the definition of these protocols.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -20,19 +20,25 @@ from relaypost.domain.dead_letters import DeadLetter
 from relaypost.domain.filters import Filter, Page
 from relaypost.domain.flow_control import KeyStatus, Pace
 from relaypost.domain.lifecycle import Settlement
+from relaypost.domain.limits import Limits
 from relaypost.domain.logs import LogEntry
 from relaypost.domain.messages import Envelope, Message, NewMessage, Publication, Published
-from relaypost.domain.projects import Project, SigningKeys, Token
+from relaypost.domain.projects import Project, SigningKeys
 from relaypost.domain.queues import Queue
+from relaypost.domain.rate_limits import RateLimit
 from relaypost.domain.retention import Horizon
+from relaypost.domain.schedules import MakeRun, NewSchedule, NextTick, Schedule
+from relaypost.domain.tokens import Token
 from relaypost.domain.types import (
     DeadLetterId,
+    Headers,
     LeaseId,
     MessageId,
     ProjectId,
     Sequence,
     UnixMs,
 )
+from relaypost.domain.url_groups import Endpoint, EndpointFilter, Excess, UrlGroup
 
 T = TypeVar("T")
 
@@ -55,6 +61,8 @@ class Accepted:
     """When the dispatcher has something to claim, by what is known from this."""
     refused: int | None = None
     """Of which publication, or dead letter, the queue would be one too many; nothing was done."""
+    exceeded: RateLimit | None = None
+    """The daily limit that had no room for them: nothing was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,38 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """What came of a change to a schedule."""
+
+    id: str | None
+    """`None` when nothing was changed: over the limit, or not there."""
+    is_duplicate: bool = False
+    next_tick_at: UnixMs | None = None
+    """A tick that may be earlier than all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    published: list[Published]
+    """What the runs made, one element for each tick that was met."""
+    claimed: list[Message]
+    """As of `Accepted`."""
+    next_due_at: UnixMs | None
+    next_tick_at: UnixMs | None
+    """The earliest tick that is not met; now past when there are more than were asked for."""
+    failed: int
+    """How many runs made no messages because of an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retimed:
+    last: int | None
+    """Where to go on; `None` at the end."""
+    next_tick_at: UnixMs | None
+    """The earliest of the ticks that were changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
     items: list[T]
     next: Sequence | None
@@ -115,8 +155,12 @@ class Messages(Protocol):
         claim: Claim | None,
         max_queues: int = 0,
         now: UnixMs,
+        daily_limit: int = 0,
     ) -> Accepted:
         """Accept all publications or none; one whose deduplication key is taken makes nothing.
+
+        With a daily limit they are of one project, and none is accepted when their new messages
+        would be more than the project may make in this day of UTC.
 
         With a claim, messages that are due at once and pass all their gates are stored ACTIVE;
         one that meets a closed gate is parked there. A queue that is missing is made, unless it
@@ -219,11 +263,13 @@ class DeadLetters(Protocol):
         claim: Claim | None,
         max_queues: int = 0,
         now: UnixMs,
+        daily_limit: int = 0,
     ) -> Accepted:
         """Turn dead letters into the new messages that `bring_back` makes of their envelopes.
 
         `published` has an element for each id, without messages for one that is not there; with
         `all_or_none`, one that is not there leaves all others as they are. `bring_back` is pure.
+        The daily limit is that of `Messages.add`.
         """
         ...
 
@@ -263,8 +309,13 @@ class Queues(Protocol):
         """Forget a queue; from now on nothing of it starts. `cancel_deleted` ends its messages."""
         ...
 
-    async def cancel_deleted(self, limit: int, *, now: UnixMs) -> Changed:
-        """Cancel about `limit` messages of deleted queues; applied while there may be more."""
+    async def cancel_deleted(
+        self, limit: int, *, named: tuple[ProjectId, str] | None = None, now: UnixMs
+    ) -> Changed:
+        """Cancel about `limit` messages of deleted queues; applied while there may be more.
+
+        With `named`, only of those that had this name in this project.
+        """
         ...
 
 
@@ -298,13 +349,120 @@ class FlowControlKeys(Protocol):
         ...
 
 
+class UrlGroups(Protocol):
+    """URL groups by name; `updated_at` moves when a change makes a difference."""
+
+    async def all(self, project: ProjectId) -> list[UrlGroup]:
+        """By name."""
+        ...
+
+    async def get(self, project: ProjectId, names: Collection[str]) -> list[UrlGroup]:
+        """Those of the names that there are, all as of one moment, in no order."""
+        ...
+
+    async def add_endpoints(
+        self,
+        project: ProjectId,
+        name: str,
+        endpoints: Items[Endpoint],
+        *,
+        limits: Limits,
+        now: UnixMs,
+    ) -> Excess | None:
+        """Add or update endpoints; makes the group. Nothing is applied where a limit forbids it."""
+        ...
+
+    async def remove_endpoints(
+        self, project: ProjectId, name: str, endpoints: Items[EndpointFilter], *, now: UnixMs
+    ) -> bool:
+        """Remove endpoints, and with the last one the group; `False` when nothing was there."""
+        ...
+
+    async def set_headers(
+        self, project: ProjectId, name: str, headers: Headers, *, now: UnixMs
+    ) -> UrlGroup | None:
+        """Replace the default headers; answers the group, or `None` when there is none."""
+        ...
+
+    async def delete(self, project: ProjectId, name: str) -> bool: ...
+
+
+class Schedules(Protocol):
+    async def all(self, project: ProjectId) -> list[Schedule]:
+        """Oldest first."""
+        ...
+
+    async def get(self, project: ProjectId, id: str) -> Schedule | None: ...
+
+    async def put(self, asked: NewSchedule, *, max_schedules: int, now: UnixMs) -> Planned:
+        """Make a schedule, or replace the one with this id.
+
+        A replaced one keeps its age, its pause and what is known of its newest run. Nothing is
+        changed for a deduplication key that is taken, whose first id is answered, nor by one
+        schedule more than `max_schedules`, unless that is 0.
+        """
+        ...
+
+    async def pause(self, project: ProjectId, id: str) -> bool:
+        """After this no run makes messages; `False` when there is no such schedule."""
+        ...
+
+    async def resume(
+        self, project: ProjectId, id: str, *, next_tick: NextTick, now: UnixMs
+    ) -> Planned:
+        """End a pause; what ticked up to `now` is dropped. Without a pause nothing is changed."""
+        ...
+
+    async def delete(self, project: ProjectId, id: str) -> bool:
+        """Forget a schedule; its messages stay."""
+        ...
+
+    async def fire(
+        self,
+        limit: int,
+        *,
+        make_run: MakeRun,
+        due_by: UnixMs,
+        claim: Claim | None,
+        now: UnixMs,
+    ) -> Fired:
+        """Meet ticks that have come by `due_by`, oldest first, with about `limit` messages at most.
+
+        The pure `make_run` is given a schedule and, as it stands, the group that it looks up. What
+        it makes is accepted as by `Messages.add`, and the next tick is stored with it: each tick is
+        met once. A run that the limits it names have no room for fails with what it says for this.
+        """
+        ...
+
+    async def retime(self, limit: int, *, after: int, next_tick: NextTick, now: UnixMs) -> Retimed:
+        """Work out the ticks ahead of `now` anew, of up to `limit` schedules behind `after`."""
+        ...
+
+
 class Projects(Protocol):
+    """Projects; one that is removed is not there any more, whatever is left to forget."""
+
     async def all(self) -> list[Project]: ...
 
     async def tokens(self) -> list[Token]: ...
 
+    async def limits(self) -> dict[ProjectId, Mapping[str, int]]:
+        """The limits that projects have of their own, by the names of `Limits`."""
+        ...
+
+    async def next_id(self) -> ProjectId:
+        """An id that no project has or had. It is not held: `add` tells whether it was free."""
+        ...
+
     async def add(self, project: Project, tokens: Items[Token]) -> bool:
-        """Make a project with its tokens; `False` when id or name is taken."""
+        """Make a project with its tokens; `False` when id, name or a token is taken."""
+        ...
+
+    async def remove(self, project: ProjectId, *, now: UnixMs) -> bool:
+        """From now on it has no tokens, and no attempt of it starts; its name is free.
+
+        `Upkeep.forget_removed` forgets what it owned.
+        """
         ...
 
     async def set_keys(
@@ -313,14 +471,24 @@ class Projects(Protocol):
         """Replace the signing keys if they still are `was`."""
         ...
 
-    async def set_tokens(self, project: ProjectId, tokens: Items[Token]) -> None:
-        """Replace all tokens of the project."""
+    async def set_tokens(
+        self, project: ProjectId, tokens: Items[Token], *, was: Items[Token]
+    ) -> bool:
+        """Replace all tokens of the project if they still are `was`, and none is another's."""
+        ...
+
+    async def set_limit(self, project: ProjectId, name: str, value: int | None) -> bool:
+        """Give a project a limit of its own, or, with `None`, that of the server."""
         ...
 
 
 class Upkeep(Protocol):
     async def prune(self, limit: int, *, horizon: Horizon) -> int:
         """Forget at most about `limit` expired things; answers how many."""
+        ...
+
+    async def forget_removed(self, limit: int, *, now: UnixMs) -> int:
+        """Forget about `limit` rows of removed projects; zero when nothing of them is left."""
         ...
 
     async def newest_time(self) -> UnixMs:
@@ -347,6 +515,10 @@ class Store(Protocol):
     def queues(self) -> Queues: ...
     @property
     def flow_control_keys(self) -> FlowControlKeys: ...
+    @property
+    def url_groups(self) -> UrlGroups: ...
+    @property
+    def schedules(self) -> Schedules: ...
     @property
     def projects(self) -> Projects: ...
     @property

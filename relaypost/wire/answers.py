@@ -9,13 +9,14 @@ import msgspec
 from relaypost.domain.messages import Publication, Published
 from relaypost.domain.types import MessageId
 from relaypost.wire.ids import message_text
+from relaypost.wire.shapes import MessageIdText, UrlText
 
 
 class Accepted(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     """One accepted message."""
 
-    message_id: str
-    url: str
+    message_id: MessageIdText
+    url: UrlText | None = None
     deduplicated: bool = False
 
 
@@ -40,7 +41,11 @@ def batch_answer(items: Iterable[tuple[Publication, Published]]) -> Answer:
 
 def _element(publication: Publication, published: Published) -> Accepted | list[Accepted]:
     """The shape follows the request, not what is stored: a URL group is answered by a list."""
-    if publication.messages[0].envelope.topic_name is None:
+    envelope = publication.messages[0].envelope
+    if envelope.api is not None:
+        id, _ = published.messages[0]
+        return Accepted(message_text(id), deduplicated=published.duplicate)
+    if envelope.topic_name is None:
         return _accepted(published.messages[0], published)
     return [_accepted(message, published) for message in published.messages]
 

@@ -3,31 +3,44 @@
 SDKs write every value as text; whatever else is allowed takes the slow way of `_read_loose`.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from contextlib import suppress
+from typing import Annotated, Final
 
 import msgspec
 
-from relaypost.domain.errors import BodyTooLarge, Invalid, NotFound, QuotaExceeded
+from relaypost.domain.errors import BodyTooLarge, Forbidden, Invalid, NotFound, QuotaExceeded
+from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Publication
-from relaypost.wire.destinations import NO_SCHEME
+from relaypost.wire.destinations import NO_SCHEME, api_of
 from relaypost.wire.headers import encode_pairs
+from relaypost.wire.json_bodies import decoding_reason
 from relaypost.wire.option_values import exceeded
 from relaypost.wire.options import collect
 from relaypost.wire.publish import PublishContext, holds_step, make_publication
+from relaypost.wire.surrogates import mend_surrogates
 from relaypost.wire.targets import repair_text
 
 NULL: Final = msgspec.Raw(b"null")
+
+DestinationText = Annotated[
+    str,
+    msgspec.Meta(description="What stands behind `/v2/publish/`, as data: nothing is cut off."),
+]
+OptionTexts = Annotated[
+    dict[str, str],
+    msgspec.Meta(description="The headers of a publish request of its own."),
+]
 
 
 class Item(msgspec.Struct):
     """An item as SDKs send it."""
 
-    destination: str = ""
-    headers: dict[str, str] | None = None
+    destination: DestinationText
+    headers: OptionTexts | None = None
     body: str | None = None
     queue: str | None = None
+    callback: str | None = None
 
     def lines(self) -> Iterable[tuple[str, str]]:
         return (self.headers or {}).items()
@@ -40,6 +53,7 @@ class LooseItem(msgspec.Struct):
     headers: msgspec.Raw = NULL
     body: msgspec.Raw = NULL
     queue: msgspec.Raw = NULL
+    callback: msgspec.Raw = NULL
 
 
 class ReadItem(msgspec.Struct):
@@ -49,6 +63,7 @@ class ReadItem(msgspec.Struct):
     header_lines: list[tuple[str, str]]
     body: str
     queue: str | None
+    callback: str | None
 
     def lines(self) -> Iterable[tuple[str, str]]:
         return self.header_lines
@@ -60,27 +75,46 @@ _loose_item = msgspec.json.Decoder(LooseItem)
 _raw_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _text = msgspec.json.Decoder(str)
 
-# Escapes in order, so that the pairs are passed over and an escaped backslash starts nothing.
-_ESCAPES = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
-)
+
+Items = Sequence[Item | msgspec.Raw]
+"""As they were decoded: not yet looked at."""
 
 
-def read_batch(body: bytes, context: PublishContext) -> tuple[Publication, ...]:
-    """Read all items; the first that is wrong refuses them all, and the error names its index."""
-    limits = context.limits
+def decode_batch(body: bytes, limits: Limits) -> Items:
     if len(body) > limits.max_batch_bytes > 0:
         raise BodyTooLarge(f"request body too large, current limit: {limits.max_batch_bytes}")
     items = _decode(body)
-    if len(items) > limits.max_batch_messages > 0:
+    _check_count(len(items), limits)
+    return items
+
+
+def destinations(items: Items) -> Iterator[str]:
+    """Where the items go, before they are read; an item that is none goes nowhere."""
+    for item in items:
+        if isinstance(item, Item):
+            yield item.destination
+        else:
+            with suppress(msgspec.ValidationError, Invalid):
+                yield _read_destination(_loose_item.decode(item).destination)
+
+
+def read_items(items: Items, context: PublishContext) -> tuple[Publication, ...]:
+    """Read all items; the first that is wrong refuses them all, and the error names its index."""
+    publications: list[Publication] = []
+    count = 0
+    for publication in _read_items(items, context):
+        publications.append(publication)
+        count += len(publication.messages)
+        _check_count(count, context.limits)
+    return tuple(publications)
+
+
+def _check_count(messages: int, limits: Limits) -> None:
+    if messages > limits.max_batch_messages > 0:
         raise exceeded("maxBatchMessages", limits.max_batch_messages)
-    return tuple(_read_items(items, context))
 
 
-def _read_items(
-    items: Sequence[Item | msgspec.Raw], context: PublishContext
-) -> Iterator[Publication]:
+def _read_items(items: Items, context: PublishContext) -> Iterator[Publication]:
     for index, item in enumerate(items):
         try:
             yield _read_item(_read_fields(item), context)
@@ -88,16 +122,19 @@ def _read_items(
             error.index = index
             error.in_workflow = any(map(_is_step, items))
             raise
-        except QuotaExceeded as error:
+        except (QuotaExceeded, Forbidden) as error:
             error.index = index
             raise
 
 
 def _read_item(item: Item | ReadItem, context: PublishContext) -> Publication:
     """An item behaves like a request of its own, but its destination is data: nothing is cut."""
+    destination, lines = repair_text(item.destination), item.lines()
+    if item.callback and api_of(destination):
+        lines = (*lines, ("Upstash-Callback", item.callback))  # a header of that name comes first
     return make_publication(
-        repair_text(item.destination),
-        collect(encode_pairs(item.lines())),
+        destination,
+        collect(encode_pairs(lines)),
         (item.body or "").encode(),
         context=context,
         queue=item.queue or None,
@@ -111,17 +148,17 @@ def _is_step(item: Item | msgspec.Raw) -> bool:
         return False
 
 
-def _decode(body: bytes) -> Sequence[Item | msgspec.Raw]:
+def _decode(body: bytes) -> Items:
     try:
         return _decode_any(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        mended = _ESCAPES.sub(_replace_lone_surrogate, body)
+        mended = mend_surrogates(body)
         if mended == body:
-            raise Invalid(f"invalid JSON body: {_reason(error)}") from None
+            raise Invalid(f"invalid JSON body: {decoding_reason(error)}") from None
         return _decode(mended)
 
 
-def _decode_any(body: bytes) -> Sequence[Item | msgspec.Raw]:
+def _decode_any(body: bytes) -> Items:
     try:
         return _items.decode(body)
     except msgspec.ValidationError:
@@ -130,18 +167,6 @@ def _decode_any(body: bytes) -> Sequence[Item | msgspec.Raw]:
         return _raw_items.decode(body)
     except msgspec.ValidationError:
         raise Invalid("batch body must be a JSON array") from None
-
-
-def _replace_lone_surrogate(escape: re.Match[bytes]) -> bytes:
-    return rb"\ufffd" if escape[1] else escape[0]
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return "not valid UTF-8"
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    return str(error).removeprefix("JSON is malformed: ")
 
 
 def _read_fields(item: Item | msgspec.Raw) -> Item | ReadItem:
@@ -156,6 +181,7 @@ def _read_fields(item: Item | msgspec.Raw) -> Item | ReadItem:
         _read_headers(loose.headers),
         _read_body(loose.body),
         _read_queue(loose.queue),
+        _text.decode(loose.callback) if _is_text(loose.callback) else None,
     )
 
 

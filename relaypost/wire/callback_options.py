@@ -23,7 +23,7 @@ from relaypost.wire.options import (
     forwarded_lines,
 )
 from relaypost.wire.redactions import add_redactions
-from relaypost.wire.unavailable import refuse_flow_control, refuse_workflow
+from relaypost.wire.unavailable import refuse_workflow
 
 
 class CallbackOptions(NamedTuple):
@@ -71,16 +71,20 @@ def _read_group(
     checked_url = None if url is None else callback_url(url, prefix, policy)
     values = read_values(group.texts, prefix)
     if url is not None:
-        refuse_flow_control(values.flow_control, prefix)
         refuse_workflow(group.texts, prefix)
     return CallbackOptions(checked_url, values, forwarded_lines(group.forwarded), failure)
 
 
 def check_callback_quotas(callbacks: Callbacks, limits: Limits) -> None:
     callback, failure = callbacks
-    for options in (callback, callback and callback.failure, failure):
+    groups = (
+        (CALLBACK, callback),
+        (CALLBACK_FAILURE, callback and callback.failure),
+        (FAILURE, failure),
+    )
+    for prefix, options in groups:
         if options is not None:
-            check_quotas(options.values, limits)
+            check_quotas(options.values, limits, prefix=prefix)
             check_delay(options.values.delay_ms or 0, limits)
 
 
@@ -101,5 +105,6 @@ def make_callback(
         delay_ms=values.delay_ms or 0,
         labels=values.labels,
         redaction=values.redaction and add_redactions(redaction, values.redaction),
+        flow_control=values.flow_control,
         failure_callback=make_callback(options.failure, redaction, limits),
     )

@@ -57,6 +57,7 @@ def _message(message: Message, callback: Callback, body: bytes) -> NewMessage:
             labels=_or(callback.labels, envelope.labels),
             redaction=_redaction(envelope.redaction, callback.redaction),
             caller_ip=envelope.caller_ip,
+            flow_control=callback.flow_control,
         ),
     )
 

@@ -5,16 +5,20 @@ from functools import lru_cache
 from typing import Final
 
 from relaypost.domain.addresses import AddressPolicy, judge_destination, literal_address
-from relaypost.domain.errors import Invalid
+from relaypost.domain.errors import Invalid, NotFound
 from relaypost.domain.urls import InvalidUrl, split_url
+from relaypost.wire import llm
 from relaypost.wire.headers import shown_text
 from relaypost.wire.options import CALLBACK
-from relaypost.wire.unavailable import refuse_llm, refuse_url_group
 
 MAX_NAME_BYTES: Final = 256
+API_PREFIX: Final = "api/"
 NO_SCHEME: Final = "endpoint has invalid scheme, add http:// or https://"
 
-_NAME = re.compile(r"[A-Za-z0-9_.\-]+")
+NAME_PATTERN: Final = r"[A-Za-z0-9_.\-]+"
+"""Of names, but for `.` and `..`."""
+
+_NAME = re.compile(NAME_PATTERN)
 
 
 def is_name(text: str) -> bool:
@@ -26,25 +30,35 @@ def is_url(text: str) -> bool:
     return text[:8].lower().startswith(("http://", "https://"))
 
 
-def check_destination(text: str, policy: AddressPolicy) -> None:
-    """Let pass what can be published to; a query behind a name belongs to the endpoints."""
+def check_destination(text: str, policy: AddressPolicy) -> bool:
+    """Let pass what can be published to; answers whether that is the name of a URL group."""
     if is_url(text):
         defect = url_defect(text, policy)
         if defect is not None:
             raise Invalid(f"invalid destination url: {defect}")
-        return
+        return False
     name = text.partition("?")[0]
-    if name.startswith("api/"):
-        _check_api(name.removeprefix("api/"))
+    if name.startswith(API_PREFIX):
+        _check_api(name.removeprefix(API_PREFIX))
+        return False
     if not is_name(name):
         raise Invalid(f"invalid destination url: {NO_SCHEME}")
-    refuse_url_group(name)
+    return True
+
+
+def unknown_group(name: str) -> NotFound:
+    """The original's text, letter for letter: clients' tests look for it (section 1.7)."""
+    return NotFound(f"topic {name} not found")
+
+
+def api_of(destination: str) -> str | None:
+    """The API that a checked destination names; there is one (section 7.4)."""
+    return llm.API if destination.startswith(API_PREFIX) else None
 
 
 def _check_api(name: str) -> None:
-    if name != "llm":
+    if name != llm.API:
         raise Invalid(f"invalid destination url: unknown api {name}")
-    refuse_llm()
 
 
 def callback_url(text: str, prefix: str, policy: AddressPolicy) -> str:

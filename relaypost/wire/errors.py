@@ -1,7 +1,7 @@
 """How errors are answered (section 1.7): one status for each kind, one JSON body for all."""
 
 import re
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -11,9 +11,11 @@ from relaypost.domain.errors import (
     Invalid,
     NotFound,
     QuotaExceeded,
+    RateLimited,
     RelaypostError,
     StoreUnavailable,
     Unauthorized,
+    Unreachable,
 )
 
 STATUSES: Final[dict[type[RelaypostError], int]] = {
@@ -23,12 +25,23 @@ STATUSES: Final[dict[type[RelaypostError], int]] = {
     NotFound: 404,
     QuotaExceeded: 412,
     BodyTooLarge: 413,
+    RateLimited: 429,
+    Unreachable: 502,
     StoreUnavailable: 503,
 }
 
 IN_WORKFLOW: Final = 412
 """Instead of 400 and 404 in a request with a workflow message: 400 would end its run silently."""
 
+
+class Refusal(msgspec.Struct, omit_defaults=True):
+    """What every answer from 400 on says."""
+
+    error: str
+    index: Annotated[int, msgspec.Meta(description="Which item of a batch it is.")] | None = None
+
+
+_encode = msgspec.json.Encoder().encode
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -39,9 +52,5 @@ def status_of(error: RelaypostError) -> int:
 
 
 def error_body(error: RelaypostError) -> bytes:
-    """Write the text in one line; `index` is the position of the item of a batch."""
     text = _CONTROLS.sub(" ", str(error)).encode("utf-8", "replace").decode()
-    index = getattr(error, "index", None)
-    return msgspec.json.encode(
-        {"error": text} if index is None else {"error": text, "index": index}
-    )
+    return _encode(Refusal(text, getattr(error, "index", None)))

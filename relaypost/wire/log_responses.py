@@ -4,59 +4,89 @@ The entries of one message share most of their fields: those are encoded once fo
 """
 
 from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
 
-from relaypost.domain.logs import LogEntry
+from relaypost.domain.logs import LogEntry, LogState
 from relaypost.domain.messages import Envelope, Message
 from relaypost.domain.types import Headers, MessageId, Sequence
 from relaypost.wire.headers import header_map
 from relaypost.wire.ids import cursor_text, dead_letter_text, message_text
 from relaypost.wire.responses import EnvelopeFields, callback_headers, encode, envelope_fields
+from relaypost.wire.shapes import CursorText, DeadLetterIdText, HeaderMap, MessageIdText, Millis
 from relaypost.wire.shown import base64_text, hidden_text, hides_body
 
+StateText = Annotated[
+    str,
+    msgspec.Meta(
+        description="What happened.",
+        extra_json_schema={"enum": [state.name for state in LogState]},
+    ),
+]
 
-class _EntryFields(msgspec.Struct, omit_defaults=True, rename="camel"):
+
+class EntryFields(msgspec.Struct, omit_defaults=True, rename="camel"):
     """What is of one entry alone."""
 
-    time: int
-    state: str
+    time: Millis
+    state: StateText
     error: str | None = None
-    next_delivery_time: int | None = None
+    next_delivery_time: Millis | None = None
     response_status: int | None = None
     response_body: str | None = None
-    response_header: dict[str, list[str]] | None = None
-    response_headers: dict[str, list[str]] | None = None
+    response_header: HeaderMap | None = None
+    response_headers: HeaderMap | None = None
     """The same: clients read the one name or the other."""
-    dlq_id: str | None = None
+    dlq_id: DeadLetterIdText | None = None
 
 
-class _MessageFields(EnvelopeFields, kw_only=True, omit_defaults=True, rename="camel"):
+class MessageFields(EnvelopeFields, kw_only=True, omit_defaults=True, rename="camel"):
     """What all entries of a message share."""
 
     timeout: int
     body: str | None = None
-    callback_headers: dict[str, list[str]] | None = None
-    failure_callback_headers: dict[str, list[str]] | None = None
+    callback_headers: HeaderMap | None = None
+    failure_callback_headers: HeaderMap | None = None
     retry_delay_expr: str | None = None
     """The same as `retryDelayExpression`: clients read the one name or the other."""
 
 
-class _LogPage(msgspec.Struct, omit_defaults=True):
-    logs: msgspec.Raw | None = None
-    events: msgspec.Raw | None = None
-    cursor: str | None = None
+ENTRY: tuple[type[msgspec.Struct], ...] = (EntryFields, MessageFields)
+"""One object on the wire has the fields of both."""
+
+Entries = Annotated[
+    msgspec.Raw,
+    msgspec.Meta(
+        extra_json_schema={"type": "array", "items": {"$ref": "#/components/schemas/LogEntry"}}
+    ),
+]
 
 
-class _History(msgspec.Struct, rename="camel"):
-    message_id: str
-    state: str
-    events: msgspec.Raw
+class EventPage(msgspec.Struct, omit_defaults=True):
+    events: Entries
+    cursor: CursorText | None = None
 
 
-class _HistoryPage(msgspec.Struct, omit_defaults=True):
-    messages: list[_History]
-    cursor: str | None = None
+class LogPage(msgspec.Struct, omit_defaults=True):
+    """The same entries under both names."""
+
+    logs: Entries
+    events: Entries
+    cursor: CursorText | None = None
+
+
+class History(msgspec.Struct, rename="camel"):
+    """What happened to one message, and its newest state."""
+
+    message_id: MessageIdText
+    state: StateText
+    events: Entries
+
+
+class HistoryPage(msgspec.Struct, omit_defaults=True):
+    messages: list[History]
+    cursor: CursorText | None = None
 
 
 def events_body(
@@ -64,7 +94,7 @@ def events_body(
 ) -> bytes:
     """The answer of `/v2/events`; `trim` bytes of each body are shown, -1 for none at all."""
     page = EntryWriter(trim).array(entries)
-    return encode(_LogPage(events=page, cursor=_cursor(following)))
+    return encode(EventPage(page, _cursor(following)))
 
 
 def logs_body(
@@ -72,7 +102,7 @@ def logs_body(
 ) -> bytes:
     """The answer of `/v2/logs`: the key of the present contract, and the older one."""
     page = EntryWriter(trim).array(entries)
-    return encode(_LogPage(logs=page, events=page, cursor=_cursor(following)))
+    return encode(LogPage(page, page, _cursor(following)))
 
 
 def histories_body(
@@ -80,14 +110,14 @@ def histories_body(
 ) -> bytes:
     writer = EntryWriter(trim)
     messages = [
-        _History(
+        History(
             message_text(history[0].message.id),
             history[-1].entry.state.name,
             writer.array(history),
         )
         for history in histories
     ]
-    return encode(_HistoryPage(messages, _cursor(following)))
+    return encode(HistoryPage(messages, _cursor(following)))
 
 
 def _cursor(following: Sequence | None) -> str | None:
@@ -112,10 +142,10 @@ class EntryWriter:
             shared = self._shared[message.id] = encode(self._message_fields(message))
         return b"%b,%b" % (encode(self._entry_fields(entry))[:-1], shared[1:])
 
-    def _entry_fields(self, logged: LogEntry) -> _EntryFields:
+    def _entry_fields(self, logged: LogEntry) -> EntryFields:
         entry = logged.entry
         headers = _headers(entry.response_headers)
-        return _EntryFields(
+        return EntryFields(
             logged.time,
             entry.state.name,
             entry.error,
@@ -127,10 +157,10 @@ class EntryWriter:
             None if logged.dead_letter_id is None else dead_letter_text(logged.dead_letter_id),
         )
 
-    def _message_fields(self, message: Message) -> _MessageFields:
+    def _message_fields(self, message: Message) -> MessageFields:
         envelope = message.envelope
         redaction = envelope.redaction
-        return _MessageFields(
+        return MessageFields(
             **envelope_fields(message.id, envelope),
             timeout=envelope.timeout_ms,
             body=self._body(envelope),

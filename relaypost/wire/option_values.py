@@ -17,8 +17,9 @@ from relaypost.wire.durations import (
     parse_integer,
     parse_not_before,
 )
-from relaypost.wire.flow_control import read_flow_control
+from relaypost.wire.flow_control import check_period, read_flow_control
 from relaypost.wire.headers import encode_value, shown_text
+from relaypost.wire.options import MESSAGE
 from relaypost.wire.redactions import read_redaction
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -141,12 +142,15 @@ def read_not_before(texts: Mapping[str, str]) -> UnixMs | None:
         raise Invalid(f"invalid Upstash-Not-Before: {reason}") from None
 
 
-def check_quotas(values: OptionValues, limits: Limits) -> None:
-    """Hold retries and timeout of one group against the limits of the project (section 1.10)."""
+def check_quotas(values: OptionValues, limits: Limits, *, prefix: str = MESSAGE) -> None:
+    """Hold what one group asks for against the limits of the project (section 1.10)."""
     if (values.max_retries or 0) > (most := limits.max_retries or UNLIMITED_RETRIES):
         raise exceeded("maxRetries", most)
     if (values.timeout_ms or 0) > (most := limits.max_timeout_ms or UNLIMITED_MS):
         raise exceeded("maxTimeout", most // 1000)
+    if values.flow_control is not None:
+        most = limits.max_period_ms or UNLIMITED_MS
+        check_period(values.flow_control, prefix, max_period_ms=most)
 
 
 def check_delay(delay_ms: int, limits: Limits) -> None:

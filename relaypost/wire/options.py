@@ -114,7 +114,7 @@ def collect(pairs: Pairs, *, withheld: bytes = b"") -> Options:
     message = OptionGroup({}, {})
     options = Options(message, {}, (pairs,), withheld)
     for name, value in pairs:
-        slot = _cached_slot(name) if len(name) <= CACHED_NAME else _slot(name)
+        slot = _cached_slot(name) if len(name) <= CACHED_NAME else slot_of(name)
         if slot is not None and (text := value.strip(BLANKS).decode("utf-8", "surrogateescape")):
             prefix, option, is_forwarded, adds_up = slot
             group = message if prefix == MESSAGE else _callback_group(options, prefix)
@@ -187,7 +187,7 @@ def _drop_listed(group: OptionGroup) -> None:
         group.forwarded.pop(name, None)
 
 
-def _slot(name: bytes) -> Slot | None:
+def slot_of(name: bytes) -> Slot | None:
     """Find out what a header is; `None` is for those that say nothing to the server."""
     if name == b"content-type" or name == b"connection":
         return _single(MESSAGE, canonical_name(name.decode()))
@@ -199,7 +199,7 @@ def _slot(name: bytes) -> Slot | None:
     return _message_slot(rest) if prefix == MESSAGE else _callback_slot(prefix, rest)
 
 
-_cached_slot = lru_cache(maxsize=4096)(_slot)
+_cached_slot = lru_cache(maxsize=4096)(slot_of)
 
 
 def _message_slot(rest: str) -> Slot | None:

@@ -15,11 +15,10 @@ from relaypost.wire.callback_options import (
 )
 from relaypost.wire.headers import Pairs, check_pairs
 from relaypost.wire.option_values import OptionValues, check_quotas, read_values
-from relaypost.wire.options import MESSAGE, Options, collect, forwarded_lines, merge
+from relaypost.wire.options import MESSAGE, collect, forwarded_lines, merge
 from relaypost.wire.publish import PublishContext, read_due, read_queue
 from relaypost.wire.redactions import add_redactions
 from relaypost.wire.targets import query_options
-from relaypost.wire.unavailable import refuse_flow_control, refuse_queue
 
 T = TypeVar("T")
 
@@ -32,6 +31,7 @@ class Overrides:
     values: OptionValues
     headers: Headers
     callbacks: Callbacks
+    queue: str | None
     delay_ms: int
     not_before: UnixMs | None
     limits: Limits
@@ -62,6 +62,8 @@ class Overrides:
             ),
             labels=values.labels or envelope.labels,
             redaction=redaction,
+            queue_name=self.queue or envelope.queue_name,
+            flow_control=values.flow_control or envelope.flow_control,
         )
 
 
@@ -72,8 +74,6 @@ def read_overrides(headers: Pairs, query: bytes, context: PublishContext) -> Ove
     options = merge(collect(headers), collect(parameters))
     values = read_values(options.message.texts, MESSAGE)
     callbacks = read_callbacks(options, context.policy)
-    refuse_queue(read_queue(options.message.texts, None))
-    _refuse_flow_control(options)
     delay_ms, not_before = read_due(options.message.texts, values, context)
     check_quotas(values, context.limits)
     check_callback_quotas(callbacks, context.limits)
@@ -82,16 +82,11 @@ def read_overrides(headers: Pairs, query: bytes, context: PublishContext) -> Ove
         values=values,
         headers=forwarded_lines(options.message.forwarded),
         callbacks=callbacks,
+        queue=read_queue(options.message.texts, None),
         delay_ms=delay_ms,
         not_before=not_before,
         limits=context.limits,
     )
-
-
-def _refuse_flow_control(options: Options) -> None:
-    """Here a group counts without its URL too: it may change the callback of the dead letter."""
-    for prefix, group in ((MESSAGE, options.message), *options.callbacks.items()):
-        refuse_flow_control(read_values(group.texts, prefix).flow_control, prefix)
 
 
 def override_headers(old: Headers, new: Headers) -> Headers:
@@ -124,6 +119,7 @@ def override_callback(
         delay_ms=_given(values.delay_ms, old.delay_ms),
         labels=values.labels or old.labels,
         redaction=own_redaction and add_redactions(redaction, own_redaction),
+        flow_control=values.flow_control or old.flow_control,
         failure_callback=override_callback(old.failure_callback, given.failure, redaction, limits),
     )
 

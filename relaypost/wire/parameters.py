@@ -7,9 +7,8 @@ import re
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-import msgspec
-
 from relaypost.domain.errors import Invalid
+from relaypost.wire.json_bodies import read_object
 from relaypost.wire.targets import OPTION_PREFIX, TOKEN, decode_text
 
 Values = dict[str, tuple[str, ...]]
@@ -68,6 +67,12 @@ def bulk_parameters(query: bytes, body: bytes, *, names: frozenset[str], ids: st
     return {name: _split_strictly(name, texts) for name, texts in given.items()}
 
 
+def plain_parameters(query: bytes) -> dict[str, str]:
+    """The first value of each parameter, taken whole; an empty one counts as absent."""
+    values = {name: next(filter(None, texts), "") for name, texts in _from_query(query).items()}
+    return {name: value for name, value in values.items() if value}
+
+
 def one(values: Values, name: str) -> str | None:
     """The value of a name that has at most one."""
     found = values.get(name)
@@ -89,16 +94,8 @@ def _from_query(query: bytes) -> _Texts:
 
 def _from_body(body: bytes) -> _Texts:
     """Read a JSON object; an empty body is none."""
-    if not body.strip():
-        return {}
-    try:
-        fields = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Invalid(f"invalid JSON body: {error}") from None
-    if not isinstance(fields, dict):
-        raise Invalid("invalid JSON body: must be an object")
     found: _Texts = {}
-    for name, value in fields.items():
+    for name, value in read_object(body).items() if body.strip() else ():
         values = value if isinstance(value, list) else [value]
         _put(found, name, [_text(name, each) for each in values])
     return found

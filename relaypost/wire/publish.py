@@ -4,7 +4,7 @@ raw target and headers --collect--> options --read--> values --> Publication
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -12,7 +12,10 @@ from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.errors import Invalid, NotFound
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Deduplication, Envelope, NewMessage, Publication
+from relaypost.domain.tokens import NOT_BOUND, Bindings
 from relaypost.domain.types import Headers, ProjectId, UnixMs
+from relaypost.domain.url_groups import UrlGroup
+from relaypost.wire.bindings import check_bindings
 from relaypost.wire.callback_options import (
     Callbacks,
     check_callback_quotas,
@@ -20,8 +23,11 @@ from relaypost.wire.callback_options import (
     read_callbacks,
 )
 from relaypost.wire.deduplication import Content, deduplication_key
-from relaypost.wire.destinations import check_destination, is_name
+from relaypost.wire.destinations import api_of, check_destination, is_name
+from relaypost.wire.fan_out import fan_out, find_group, with_defaults
 from relaypost.wire.headers import Pairs, check_pairs, decode_value
+from relaypost.wire.llm import API as LLM
+from relaypost.wire.llm import url_of_llm
 from relaypost.wire.option_values import (
     OptionValues,
     check_delay,
@@ -40,15 +46,13 @@ from relaypost.wire.options import (
     merge,
     plain_headers,
 )
+from relaypost.wire.queues import QUEUE_NAME_RULE, check_queue_name
 from relaypost.wire.targets import cut_target
-from relaypost.wire.unavailable import refuse_flow_control, refuse_queue, refuse_workflow
+from relaypost.wire.unavailable import refuse_workflow
 
 DEFAULT_RETRIES: Final = 3
 CRON_ELSEWHERE: Final = (
     "Upstash-Cron is not allowed on this endpoint, use /v2/schedules/{destination}"
-)
-QUEUE_NAME_RULE: Final = (
-    "queue name may only contain alphanumeric characters, hyphens, underscores and periods"
 )
 WORKFLOW_MARKS: Final = (
     b"upstash-workflow-runid",
@@ -66,8 +70,13 @@ class PublishContext:
     policy: AddressPolicy
     now: UnixMs
     caller_ip: str | None = None
+    llm_url: str | None = None
+    """What `api/llm` stands for; `None` where it is not configured."""
     token_in_query: bool = False
     """The request's `Authorization` then is the sender's own, and may be forwarded."""
+    groups: Mapping[str, UrlGroup] = field(default_factory=dict)
+    """By name, as they stand; a name that is missing here is unknown."""
+    bindings: Bindings = NOT_BOUND
 
 
 class Delivery(NamedTuple):
@@ -104,27 +113,41 @@ def make_publication(
     destination: str, options: Options, body: bytes, *, context: PublishContext, queue: str | None
 ) -> Publication:
     """Make what one request, or one item of a batch, asks for: check its sense, then its quotas."""
-    limits, texts = context.limits, options.message.texts
+    limits = context.limits
+    check_bindings(destination, options, context.bindings)
     if len(body) > limits.max_message_bytes > 0:
         raise exceeded("maxMessageSize", limits.max_message_bytes)
-    check_destination(destination, context.policy)
+    is_group = check_destination(destination, context.policy)
+    group = find_group(destination, context.groups) if is_group else None
+    if group is not None:
+        options = with_defaults(options, group)
+    texts = options.message.texts
+    llm_url = url_of_llm(context.llm_url, texts, body) if api_of(destination) else None
     delivery = read_delivery(options, context)
     queue = read_queue(texts, queue)
-    _refuse(texts, delivery.values, queue)
+    _refuse(texts)
     key = _deduplication_key(destination, options, body, queue=queue, method=delivery.values.method)
     delay_ms, not_before = read_due(texts, delivery.values, context)
     check_quotas(delivery.values, limits)
     check_callback_quotas(delivery.callbacks, limits)
-    message = NewMessage(
-        project_id=context.project_id,
-        envelope=_envelope(destination, body, delivery=delivery, context=context),
-        delay_ms=delay_ms,
-        not_before=not_before,
+    envelope = _envelope(destination, body, delivery=delivery, queue=queue, context=context)
+    if llm_url is not None:
+        envelope = replace(envelope, url=llm_url, api=LLM)
+    messages = tuple(
+        [
+            NewMessage(
+                project_id=context.project_id,
+                envelope=each,
+                delay_ms=delay_ms,
+                not_before=not_before,
+            )
+            for each in ((envelope,) if group is None else fan_out(envelope, group))
+        ]
     )
     if key is None:
-        return Publication(messages=(message,))
+        return Publication(messages=messages)
     deduplication = Deduplication(key=key, window_ms=limits.dedup_window_ms)
-    return Publication(messages=(message,), deduplication=deduplication)
+    return Publication(messages=messages, deduplication=deduplication)
 
 
 def read_delivery(options: Options, context: PublishContext) -> Delivery:
@@ -136,7 +159,12 @@ def read_delivery(options: Options, context: PublishContext) -> Delivery:
 
 
 def _envelope(
-    destination: str, body: bytes, *, delivery: Delivery, context: PublishContext
+    destination: str,
+    body: bytes,
+    *,
+    delivery: Delivery,
+    queue: str | None,
+    context: PublishContext,
 ) -> Envelope:
     values, callbacks, headers = delivery
     limits = context.limits
@@ -153,6 +181,8 @@ def _envelope(
         labels=values.labels or (),
         redaction=values.redaction,
         caller_ip=context.caller_ip,
+        queue_name=queue,
+        flow_control=values.flow_control,
     )
 
 
@@ -172,22 +202,18 @@ def read_due(
 def read_queue(texts: Mapping[str, str], queue: str | None) -> str | None:
     """The queue of the route, or of the item, wins over the header."""
     if queue is not None:
-        if not is_name(queue):
-            raise Invalid(QUEUE_NAME_RULE)
-        return queue
+        return check_queue_name(queue)
     name = texts.get("Queue-Name")
     if name is not None and not is_name(name):
         raise Invalid(f"invalid Upstash-Queue-Name: {QUEUE_NAME_RULE}")
     return name
 
 
-def _refuse(texts: Mapping[str, str], values: OptionValues, queue: str | None) -> None:
+def _refuse(texts: Mapping[str, str]) -> None:
     """Refuse what has another route, and what has none yet."""
     if "Cron" in texts:
         raise Invalid(CRON_ELSEWHERE)
     refuse_workflow(texts, MESSAGE)
-    refuse_queue(queue)
-    refuse_flow_control(values.flow_control, MESSAGE)
 
 
 def _content_type(texts: Mapping[str, str]) -> str | None:

@@ -6,12 +6,22 @@ from typing import Any
 import msgspec
 
 from relaypost.domain.dead_letters import DeadLetter
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.messages import Callback, Envelope, Message, Redaction
 from relaypost.domain.projects import SigningKeys
 from relaypost.domain.types import MessageId, Sequence
 from relaypost.wire.headers import header_map
 from relaypost.wire.ids import cursor_text, dead_letter_text, message_text
 from relaypost.wire.redactions import add_redactions
+from relaypost.wire.shapes import (
+    CursorText,
+    DeadLetterIdText,
+    HeaderMap,
+    MessageIdText,
+    MethodText,
+    Millis,
+    UrlText,
+)
 from relaypost.wire.shown import (
     base64_text,
     hidden_text,
@@ -24,14 +34,21 @@ from relaypost.wire.shown import (
 class EnvelopeFields(msgspec.Struct, kw_only=True, omit_defaults=True, rename="camel"):
     """What messages, dead letters and log entries show alike; what is not set is left out."""
 
-    message_id: str
-    url: str
-    method: str
-    header: dict[str, list[str]]
+    message_id: MessageIdText
+    url: UrlText
+    method: MethodText
+    header: HeaderMap
     max_retries: int
+    api: str | None = None
     topic_name: str | None = None
     endpoint_name: str | None = None
     schedule_id: str | None = None
+    queue_name: str | None = None
+    flow_control_key: str | None = None
+    parallelism: int | None = None
+    rate: int | None = None
+    period: int | None = None
+    """In seconds; given whenever there is a key, and only then."""
     caller_ip: str | None = None
     caller_ip_too: str | None = msgspec.field(default=None, name="callerIP")
     """Clients read the one spelling or the other."""
@@ -43,43 +60,54 @@ class EnvelopeFields(msgspec.Struct, kw_only=True, omit_defaults=True, rename="c
 
 
 class MessageRecord(EnvelopeFields, kw_only=True, omit_defaults=True, rename="camel"):
-    not_before: int
-    created_at: int
+    """A message."""
+
+    not_before: Millis
+    created_at: Millis
     body: str | None = None
     body_base64: str | None = None
-    callback_header: dict[str, list[str]] | None = None
-    failure_callback_header: dict[str, list[str]] | None = None
+    callback_header: HeaderMap | None = None
+    failure_callback_header: HeaderMap | None = None
 
 
 class DeadLetterRecord(MessageRecord, kw_only=True, omit_defaults=True, rename="camel"):
-    dlq_id: str
+    """A failed message, with the last answer to it."""
+
+    dlq_id: DeadLetterIdText
     response_status: int
-    response_header: dict[str, list[str]]
+    response_header: HeaderMap
     response_body: str | None = None
     response_body_base64: str | None = None
 
 
-class _DeadLetterPage(msgspec.Struct, omit_defaults=True):
+class DeadLetterPage(msgspec.Struct, omit_defaults=True):
     messages: list[DeadLetterRecord]
-    cursor: str | None = None
+    cursor: CursorText | None = None
 
 
-class _Canceled(msgspec.Struct):
+class Canceled(msgspec.Struct):
     cancelled: int
 
 
-class _Deleted(msgspec.Struct, omit_defaults=True):
+class Deleted(msgspec.Struct, omit_defaults=True):
     deleted: int
-    cursor: str | None = None
+    cursor: CursorText | None = None
 
 
-class _Retried(msgspec.Struct, rename="camel"):
-    message_id: str
+class Retried(msgspec.Struct, rename="camel"):
+    message_id: MessageIdText
 
 
-class _AllRetried(msgspec.Struct, omit_defaults=True):
-    responses: list[_Retried]
-    cursor: str | None = None
+class AllRetried(msgspec.Struct, omit_defaults=True):
+    responses: list[Retried]
+    cursor: CursorText | None = None
+
+
+class KeyPair(msgspec.Struct):
+    """Receivers accept both; `current` signs."""
+
+    current: str
+    next: str
 
 
 encode = msgspec.json.Encoder().encode
@@ -94,9 +122,12 @@ def envelope_fields(id: MessageId, envelope: Envelope) -> dict[str, Any]:
         "method": envelope.method,
         "header": shown_headers(envelope.headers, envelope.redaction),
         "max_retries": envelope.max_retries,
+        "api": envelope.api,
         "topic_name": envelope.topic_name,
         "endpoint_name": envelope.endpoint_name,
         "schedule_id": envelope.schedule_id,
+        "queue_name": envelope.queue_name,
+        **_flow_control_fields(envelope.flow_control),
         "caller_ip": envelope.caller_ip,
         "caller_ip_too": envelope.caller_ip,
         "callback": envelope.callback and envelope.callback.url,
@@ -104,6 +135,18 @@ def envelope_fields(id: MessageId, envelope: Envelope) -> dict[str, Any]:
         "retry_delay_expression": envelope.retry_delay,
         "label": labels[0] if labels else None,
         "labels": labels or None,
+    }
+
+
+def _flow_control_fields(flow_control: FlowControl | None) -> dict[str, Any]:
+    """What the message itself brought, which need not be in force any more (section 4.9)."""
+    if flow_control is None:
+        return {}
+    return {
+        "flow_control_key": flow_control.key,
+        "parallelism": flow_control.parallelism,
+        "rate": flow_control.rate,
+        "period": flow_control.period_s,
     }
 
 
@@ -126,28 +169,28 @@ def dead_letter_body(dead_letter: DeadLetter) -> bytes:
 
 def dead_letters_body(dead_letters: Iterable[DeadLetter], following: Sequence | None) -> bytes:
     records = [_dead_letter_record(dead_letter) for dead_letter in dead_letters]
-    return encode(_DeadLetterPage(records, _cursor(following)))
+    return encode(DeadLetterPage(records, _cursor(following)))
 
 
 def canceled_body(count: int) -> bytes:
-    return encode(_Canceled(count))
+    return encode(Canceled(count))
 
 
 def deleted_body(count: int, following: Sequence | None) -> bytes:
-    return encode(_Deleted(count, _cursor(following)))
+    return encode(Deleted(count, _cursor(following)))
 
 
 def retried_body(id: MessageId) -> bytes:
-    return encode(_Retried(message_text(id)))
+    return encode(Retried(message_text(id)))
 
 
 def all_retried_body(ids: Iterable[MessageId], following: Sequence | None) -> bytes:
-    retried = [_Retried(message_text(id)) for id in ids]
-    return encode(_AllRetried(retried, _cursor(following)))
+    retried = [Retried(message_text(id)) for id in ids]
+    return encode(AllRetried(retried, _cursor(following)))
 
 
 def keys_body(keys: SigningKeys) -> bytes:
-    return encode({"current": keys.current, "next": keys.next})
+    return encode(KeyPair(keys.current, keys.next))
 
 
 def _cursor(following: Sequence | None) -> str | None:
@@ -157,7 +200,7 @@ def _cursor(following: Sequence | None) -> str | None:
 
 def _message_fields(message: Message) -> dict[str, Any]:
     envelope = message.envelope
-    body, body_base64 = _body_texts(envelope)
+    body, body_base64 = body_texts(envelope)
     return {
         **envelope_fields(message.id, envelope),
         "not_before": message.not_before,
@@ -169,7 +212,7 @@ def _message_fields(message: Message) -> dict[str, Any]:
     }
 
 
-def _body_texts(envelope: Envelope) -> tuple[str | None, str | None]:
+def body_texts(envelope: Envelope) -> tuple[str | None, str | None]:
     if envelope.body and hides_body(envelope.redaction):
         return hidden_text(envelope.body), None
     return _texts(envelope.body)

@@ -5,26 +5,7 @@ Each function goes when its feature comes.
 
 from collections.abc import Mapping
 
-from relaypost.domain.errors import Invalid, NotFound
-from relaypost.domain.flow_control import FlowControl
-
-
-def refuse_flow_control(flow_control: FlowControl | None, prefix: str) -> None:
-    if flow_control is not None:
-        raise Invalid(f"invalid {prefix}Flow-Control-Key: flow control is not available yet")
-
-
-def refuse_queue(queue: str | None) -> None:
-    if queue is not None:
-        raise Invalid("invalid Upstash-Queue-Name: queues are not available yet")
-
-
-def refuse_url_group(name: str) -> None:
-    raise NotFound(f"topic {name} not found")
-
-
-def refuse_llm() -> None:
-    raise Invalid("invalid destination url: api llm is not configured")
+from relaypost.domain.errors import Invalid
 
 
 def refuse_workflow(texts: Mapping[str, str], prefix: str) -> None:

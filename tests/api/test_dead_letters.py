@@ -4,6 +4,7 @@ import pytest
 from qstash.dlq import parse_dlq_message_response
 
 from relaypost.api import dead_letters
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.messages import Redaction
 from relaypost.domain.outcomes import Responded
 from relaypost.wire.ids import dead_letter_text, message_text
@@ -127,7 +128,9 @@ FILTERS = [
     "path=%2Fx",
     "topicName=g",
     "urlGroup=g",
+    "queueName=q",
     "scheduleId=scd_1",
+    "flowControlKey=k",
     "callerIp=203.0.113.7",
     "responseStatus=503",
     "responseStatus=500,503",
@@ -141,7 +144,9 @@ async def test_each_filter_selects(desk: Desk, query: str) -> None:
             url="https://one.example/x",
             labels=("a", "b"),
             topic_name="g",
+            queue_name="q",
             schedule_id="scd_1",
+            flow_control=FlowControl(key="k", parallelism=1),
             caller_ip="203.0.113.7",
         )
     )

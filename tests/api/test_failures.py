@@ -8,7 +8,8 @@ import pytest
 from relaypost.api.app import Api
 from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.errors import StoreUnavailable
-from relaypost.domain.projects import Project, SigningKeys, Token, TokenKind
+from relaypost.domain.projects import Project, SigningKeys
+from relaypost.domain.tokens import Token, TokenKind
 from relaypost.domain.types import ProjectId, UnixMs
 from relaypost.runtime import SystemClock
 from relaypost.service.context import Service

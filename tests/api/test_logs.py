@@ -5,6 +5,7 @@ from qstash.log import LogState as PythonLogState
 from qstash.log import parse_logs_response
 
 from relaypost.api import logs
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.logs import LogState
 from relaypost.domain.messages import Redaction
 from relaypost.domain.types import MessageId
@@ -95,6 +96,22 @@ async def test_labels(desk: Desk) -> None:
         answer = await desk.ask(logs.list_events, query=query)
         found = [(entry["label"], entry["labels"]) for entry in answer.json["events"]]
         assert found == [("b", ["b"]), ("a", ["a", "b"])]
+
+
+async def test_queues_and_keys(desk: Desk) -> None:
+    for queue, key in (("q", "k"), ("q", None), (None, "k/1")):
+        brought = key and FlowControl(key=key, rate=1, period_s=60)
+        sealed = envelope(queue_name=queue, flow_control=brought)
+        await desk.lives.publish(sealed, delay_ms=1000)
+
+    async def found(query: str) -> list[tuple[str | None, str | None, int | None]]:
+        answer = await desk.ask(logs.list_events, query=query)
+        names = ("queueName", "flowControlKey", "period")
+        return [tuple(map(entry.get, names)) for entry in answer.json["events"]]
+
+    assert await found("queueName=q") == [("q", None, None), ("q", "k", 60)]
+    assert await found("flowControlKey=k,k%2F1") == [(None, "k/1", 60), ("q", "k", 60)]
+    assert await found("queueName=q&flowControlKey=k%2F1") == []
 
 
 @pytest.mark.conformance("R-15")

@@ -8,6 +8,7 @@ from qstash.message import parse_message_response
 
 from relaypost.api import messages
 from relaypost.domain.filters import Filter, Page
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.logs import LogState
 from relaypost.domain.messages import Callback, Redaction, State
 from relaypost.domain.types import MessageId
@@ -212,6 +213,7 @@ async def test_an_empty_list_cancels_nothing_and_no_list_everything(desk: Desk) 
 
 
 @pytest.mark.conformance("R-8")
+@pytest.mark.conformance("R-8")
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -227,8 +229,10 @@ async def test_an_empty_list_cancels_nothing_and_no_list_everything(desk: Desk) 
         ("callerIP=203.0.113.7", [2]),
         ("topicName=g&urlGroup=g", [0]),
         ("scheduleId=scd_1", [1]),
-        ("flowControlKey=k1&flowControlKey=k2", []),
-        ("queueName=q", []),
+        ("flowControlKey=k1&flowControlKey=k2", [0, 1]),
+        ("flowControlKey=k1,k3", [0]),
+        ("queueName=q", [2]),
+        ("queueName=q&flowControlKey=k1", []),
         ("fromDate=0&toDate=1795525409033", []),
         ("fromDate=1795525409034&toDate=4070908800000", [0, 1, 2]),
         ("label=none", []),
@@ -239,9 +243,16 @@ async def test_filters(desk: Desk, query: str, expected: list[int]) -> None:
     ids = [
         await desk.lives.publish(sealed, delay_ms=1000)
         for sealed in (
-            envelope(url=one, labels=("a",), topic_name="g"),
-            envelope(url=two, labels=("c", "a"), schedule_id="scd_1"),
-            envelope(url=one, labels=("b",), caller_ip="203.0.113.7"),
+            envelope(
+                url=one, labels=("a",), topic_name="g", flow_control=FlowControl(key="k1", rate=1)
+            ),
+            envelope(
+                url=two,
+                labels=("c", "a"),
+                schedule_id="scd_1",
+                flow_control=FlowControl(key="k2", parallelism=1),
+            ),
+            envelope(url=one, labels=("b",), caller_ip="203.0.113.7", queue_name="q"),
         )
     ]
     assert await cancel_many(desk, f"{query}&count=100") == len(expected)

@@ -1,5 +1,6 @@
 """The command line: help, and each start that can't be, told in one sentence."""
 
+import json
 import re
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import apsw
 import pytest
 
 from relaypost import __version__
+from relaypost.api.openapi.document import document
 from relaypost.config import TABLE
 from relaypost.wire.tokens import DEVELOPMENT_USERS
 from tests.support.commands import ROOT, Ended, relaypost
@@ -45,6 +47,13 @@ def test_help_shows_each_flag_with_its_variable(command: str) -> None:
 
 def test_version() -> None:
     assert relaypost("--version").out.strip() == f"relaypost, version {__version__}"
+
+
+def test_the_document_of_the_api() -> None:
+    ended = relaypost("openapi")
+
+    assert ended.status == 0
+    assert json.loads(ended.out) == document()
 
 
 def test_commands_that_serve_nothing_load_no_event_loop() -> None:

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from relaypost.api.openapi.document import document_bytes
+from relaypost.api.openapi.page import page_bytes
 from tests.support.http1 import DEVELOPMENT_TOKEN, ask, connected, request
 from tests.support.servers import RelaypostProcess
 from tests.support.sinks import Sink
@@ -30,7 +32,20 @@ async def test_health_needs_no_token(dev: RelaypostProcess) -> None:
         head = await ask(dev.port, "HEAD", path, token=None)
         assert (head.status, head.headers["content-length"]) == (200, "15")
         refused = await ask(dev.port, "POST", path, token=None)
-        assert (refused.status, refused.headers["allow"]) == (405, "GET, HEAD")
+        assert (refused.status, refused.headers["allow"]) == (405, "GET")
+
+
+async def test_the_api_is_described_without_a_token(dev: RelaypostProcess) -> None:
+    reply = await ask(dev.port, "GET", "/openapi.json", token=None)
+    assert (reply.status, reply.headers["content-type"]) == (200, "application/json")
+    assert reply.body == document_bytes("")
+
+    page = await ask(dev.port, "GET", "/docs", token=None)
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert page.body == page_bytes("")
+
+    refused = await ask(dev.port, "POST", "/docs", token=None)
+    assert (refused.status, refused.headers["allow"]) == (405, "GET")
 
 
 @pytest.mark.conformance("P-1")

@@ -15,6 +15,8 @@ TARGETS = (
     ("GET", "/v2/logs/"),
     ("GET", "/v2/dlq"),
     ("GET", "/v2/keys"),
+    ("GET", "/v2/topics"),
+    ("POST", "/v2/topics/grp/endpoints/"),
     ("POST", "/v2/batch/"),
     ("POST", "/v2/publish/nowhere"),
     ("POST", "/v2/publish//x"),

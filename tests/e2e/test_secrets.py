@@ -63,9 +63,12 @@ async def test_no_secret_is_logged(tmp_path: Path, sink: Sink, log_format: str) 
 
 
 @pytest.mark.conformance("K-11", "P-2")
-async def test_a_webhook_url_leaves_no_trace_of_its_token(tmp_path: Path, sink: Sink) -> None:
+@pytest.mark.parametrize("route", ["publish", "enqueue/shop"])
+async def test_a_webhook_url_leaves_no_trace_of_its_token(
+    tmp_path: Path, sink: Sink, route: str
+) -> None:
     options = f"upstash-retries=5&qstash_token={TOKEN}&upstash-header-forward=true"
-    target = f"/v2/publish/{sink.url_of('/hook')}?shop=7&{options}"
+    target = f"/v2/{route}/{sink.url_of('/hook')}?shop=7&{options}"
     payload = b'{"id": 1,  "note": "\xc3\xa9"}'
     of_sender = (("X-Shop-Hmac", "abc="), ("Content-Type", "application/json; charset=utf-8"))
 
@@ -75,13 +78,51 @@ async def test_a_webhook_url_leaves_no_trace_of_its_token(tmp_path: Path, sink: 
         assert reply.status == 200
         assert reply.json["url"] == sink.url_of("/hook?shop=7")
         received = await sink.wait_one("/hook")
+        message_id = reply.json["messageId"]
+        message = await ask(server.port, "GET", f"/v2/messages/{message_id}", token=TOKEN)
+        logs = await ask(server.port, "GET", f"/v2/events?messageId={message_id}", token=TOKEN)
 
+    assert message.json["maxRetries"] == 5
+    assert len(logs.json["events"]) >= 2
+    assert not CANARY.search((message.body + logs.body).decode())
     assert received.target == "/hook?shop=7"
     assert received.body == payload
     assert [received.header(name) for name, _ in of_sender] == [value for _, value in of_sender]
     assert received.header("Authorization") == basic[1]
     shown = json.dumps([received.target, received.headers])
     assert not CANARY.search(shown)
+
+
+@pytest.mark.conformance("K-11", "P-2")
+@pytest.mark.parametrize("route", ["publish", "enqueue/nightly"])
+async def test_a_webhook_url_of_a_group(tmp_path: Path, sink: Sink, route: str) -> None:
+    """What all senders share is stored with the group, so that the URL holds only the token."""
+    endpoints = {"endpoints": [{"url": sink.url_of("/a?x=1")}, {"url": sink.url_of("/b")}]}
+    defaults = {"headers": {"Upstash-Header-Forward": ["true"], "Upstash-Retries": "5"}}
+    target = f"/v2/{route}/shop?shop=7&qstash_token={TOKEN}"
+    signature = ("Pay-Signature", "t=1,v1=ab12")
+
+    with serving(tmp_path) as server:
+        for method, path, body in (
+            ("POST", "/v2/topics/shop/endpoints", endpoints),
+            ("PATCH", "/v2/topics/shop", defaults),
+        ):
+            encoded = json.dumps(body).encode()
+            assert (await ask(server.port, method, path, token=TOKEN, body=encoded)).status == 200
+        reply = await ask(server.port, "POST", target, signature, token=None, body=b'{"id":1}')
+        assert reply.status == 200
+        a, b = await sink.wait_one("/a"), await sink.wait_one("/b")
+        shown = []
+        for each in reply.json:
+            path = f"/v2/messages/{each['messageId']}"
+            shown.append((await ask(server.port, "GET", path, token=TOKEN)).json)
+        logs = (await ask(server.port, "GET", "/v2/events", token=TOKEN)).body.decode()
+
+    assert (a.target, b.target) == ("/a?x=1&shop=7", "/b?shop=7")
+    assert [each.header("Pay-Signature") for each in (a, b)] == [signature[1]] * 2
+    assert [each.body for each in (a, b)] == [b'{"id":1}'] * 2
+    assert [message["maxRetries"] for message in shown] == [5, 5]
+    assert not CANARY.search(json.dumps([a.headers, b.headers, shown]) + logs)
 
 
 @pytest.mark.conformance("K-12")

@@ -13,19 +13,14 @@ from relaypost.outbound.tls import client_context
 from tests.outbound.conftest import MakeSender
 from tests.support.attempts import attempt_request
 from tests.support.raw_servers import OK, Peer, answering, raw_server
-
-
-def server_context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*names).configure_cert(context)
-    return context
+from tests.support.stand_ins import certified
 
 
 async def test_a_certificate_of_a_trusted_authority(
     make_sender: MakeSender, authority: trustme.CA, trusting_context: ssl.SSLContext
 ) -> None:
     asked: list[str | None] = []
-    context = server_context(authority, "api.example.com", "127.0.0.1")
+    context = certified(authority, "api.example.com", "127.0.0.1")
     context.sni_callback = lambda _, name, __: asked.append(name)
     sender = make_sender(ssl_context=trusting_context, names=lambda _: ["127.0.0.1"])
     async with raw_server(answering(OK), ssl=context) as server:
@@ -43,7 +38,7 @@ async def test_one_more_file_of_authorities(
     path = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(path))
     sender = make_sender(ssl_context=client_context(ca_file=str(path)))
-    async with raw_server(answering(OK), ssl=server_context(authority, "127.0.0.1")) as server:
+    async with raw_server(answering(OK), ssl=certified(authority, "127.0.0.1")) as server:
         assert (await sender.send(attempt_request(server.url()))).is_success
 
 
@@ -77,7 +72,7 @@ async def test_bodies_over_tls(
 ) -> None:
     sender = make_sender(ssl_context=trusting_context)
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-    context = server_context(authority, "127.0.0.1")
+    context = certified(authority, "127.0.0.1")
     async with raw_server(answering(answer), ssl=context) as server:
         for _ in range(2):
             outcome = await sender.send(attempt_request(server.url(), body=body))
@@ -106,7 +101,7 @@ async def test_certificates_that_are_refused(
 ) -> None:
     issuer = authority if trusted else trustme.CA()
     sender = make_sender(ssl_context=trusting_context)
-    async with raw_server(answering(OK), ssl=server_context(issuer, *names)) as server:
+    async with raw_server(answering(OK), ssl=certified(issuer, *names)) as server:
         outcome = await sender.send(attempt_request(server.url()))
     assert isinstance(outcome, NotReached)
     assert outcome.trouble is Trouble.TLS
@@ -117,7 +112,7 @@ async def test_certificates_that_are_refused(
 
 async def test_checks_can_be_turned_off(make_sender: MakeSender) -> None:
     sender = make_sender(ssl_context=client_context(verify=False))
-    context = server_context(trustme.CA(), "other.example")
+    context = certified(trustme.CA(), "other.example")
     async with raw_server(answering(OK), ssl=context) as server:
         assert (await sender.send(attempt_request(server.url()))).is_success
 
@@ -126,7 +121,7 @@ async def test_old_versions_are_refused(
     make_sender: MakeSender, authority: trustme.CA, trusting_context: ssl.SSLContext
 ) -> None:
     assert trusting_context.minimum_version is ssl.TLSVersion.TLSv1_2
-    context = server_context(authority, "127.0.0.1")
+    context = certified(authority, "127.0.0.1")
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
@@ -178,7 +173,7 @@ async def test_a_silent_address_leaves_time_for_the_next(
         limits=SenderLimits(connect_timeout_ms=1_000, max_idle_per_origin=0),
         names=lambda _: ["127.0.0.2", "127.0.0.1"],
     )
-    context = server_context(authority, "h.example")
+    context = certified(authority, "h.example")
     async with (
         raw_server(answering(OK), ssl=context) as server,
         raw_server(silent, host="127.0.0.2", port=server.port) as stalling,

@@ -4,8 +4,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaypost.wire.batch import read_batch
-from tests.support.publishing import URL, context, publish
+from tests.support.publishing import URL, context, publish, read_batch
 
 TEXTS = st.text(st.characters(exclude_characters="\r\n\0", codec="utf-8"), max_size=12)
 NAMES = st.text(string.ascii_letters + string.digits + "-_", min_size=1, max_size=12)

@@ -59,6 +59,7 @@ sealed = st.builds(
     topic_name=st.none() | texts,
     endpoint_name=st.none() | texts,
     schedule_id=st.none() | texts,
+    api=st.none() | texts,
 )
 
 CONNECTION = open_writer(None)

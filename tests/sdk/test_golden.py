@@ -18,36 +18,58 @@ from tests.support.sinks import Answer, Sink, listening_sink
 PREFIX = "/prefix"
 """Base path of some recorded calls."""
 
-NOT_BUILT = (
-    "/v2/queues", "/v2/topics", "/v2/schedules", "/v2/flowControl", "/v2/globalParallelism",
-    "/v2/workflows", "/llm/",
-)  # fmt: skip
-"""Routes that answer 404 as long as their feature is missing. Queues, groups and flow control in a
-publish are refused as `refusal_of_item` says."""
+NOT_BUILT = ("/v2/workflows",)
+"""Routes that answer 404 as long as their feature is missing."""
 
+CHAT = "/llm/"
+LLM = "api/llm"
 ELSEWHERE = ("/v2/elsewhere", "/cfg/", "/other/")
 """Redirections, and other servers, of the recording."""
+
+GROUPS = ("grp", "foo")
+"""URL groups that the recording publishes to."""
 
 NOWHERE = ("msg_x", "9-9")
 """Ids that the recording means to be unknown."""
 
 MESSAGE = {"messageId", "url", "method", "maxRetries", "notBefore", "createdAt"}
 DEAD_LETTER = MESSAGE | {"responseStatus"}
+QUEUE = {"name", "parallelism", "createdAt", "updatedAt", "lag", "paused"}
+GROUP = {"name", "createdAt", "updatedAt", "endpoints"}
+SCHEDULE = {"scheduleId", "destination", "cron", "createdAt", "method", "retries"}
 ELEMENTS = {
     ("GET", "messages/*"): MESSAGE,
     ("GET", "dlq/*"): DEAD_LETTER,
+    ("GET", "queues/*"): QUEUE,
+    ("GET", "topics/*"): GROUP,
+    ("GET", "flowControl/*"): {"flowControlKey", "waitListSize", "rateCount", "isPaused"},
+    ("GET", "globalParallelism"): {"parallelismMax", "parallelismCount"},
     ("GET", "keys"): {"current", "next"},
     ("POST", "keys/rotate"): {"current", "next"},
     ("DELETE", "messages"): {"cancelled"},
     ("DELETE", "messages/*"): {"cancelled"},
     ("DELETE", "dlq"): {"deleted"},
+    ("GET", "schedules/*"): SCHEDULE,
+    ("POST", "schedules/*"): {"scheduleId"},
 }
+GROUP_NEEDED = {("GET", "/v2/topics/grp"), ("POST", "/v2/schedules/grp")}
 LISTS = {
     ("GET", "dlq"): ("messages", DEAD_LETTER | {"dlqId"}),
     ("GET", "events"): ("events", {"time", "messageId", "state", "url"}),
     ("POST", "dlq/retry"): ("responses", {"messageId"}),
 }
-UNREAD = ("DELETE", "dlq/*")
+BARE_LISTS = {("GET", "queues"): QUEUE, ("GET", "topics"): GROUP, ("GET", "schedules"): SCHEDULE}
+UNREAD = {
+    ("DELETE", "dlq/*"),
+    ("POST", "queues"),
+    ("POST", "queues/*"),
+    ("DELETE", "queues/*"),
+    ("POST", "topics/*"),
+    ("DELETE", "topics/*"),
+    ("POST", "flowControl/*"),
+    ("DELETE", "schedules/*"),
+    ("PATCH", "schedules/*"),
+}
 
 
 @pytest.fixture
@@ -56,15 +78,18 @@ def account(server: RelaypostProcess) -> Account:
 
 
 @pytest.fixture
-def server() -> Iterator[RelaypostProcess]:
-    with running("dev", base_path=PREFIX, max_open_attempts="1") as server:
-        yield server
+async def sink() -> AsyncIterator[Sink]:
+    async with listening_sink() as sink:
+        as_json = (("Content-Type", "application/json"),)
+        sink.script("/v1/chat/completions", Answer(200, b"{}", as_json))
+        yield sink
 
 
 @pytest.fixture
-async def sink() -> AsyncIterator[Sink]:
-    async with listening_sink() as sink:
-        yield sink
+def server(sink: Sink) -> Iterator[RelaypostProcess]:
+    settings = {"max_open_attempts": "1", "llm_base_url": sink.url}
+    with running("dev", base_path=PREFIX, **settings) as server:
+        yield server
 
 
 @pytest.fixture
@@ -88,6 +113,8 @@ async def test_publishes(
     """The one open attempt that this server may have is taken, so nothing else is contacted."""
     await rest.publish(sink.script("/blocked", held))
     await sink.wait_one("/blocked")
+    for name in GROUPS:
+        await rest.make_group(name, ["https://example.com/1", "https://example.com/2"])
     problems = []
     for request in recorded(sdk):
         if is_publish(request):
@@ -122,14 +149,28 @@ async def make_referred(request: Recorded, rest: RestApi, sink: Sink) -> dict[st
     for id in ("1-0", "2-0"):
         if f"={id}" in text or f"/{id}" in text or f'"{id}"' in text:
             ids[id] = (await rest.fail(sink.script("/fail", Answer(500))))["dlqId"]
+    if (request.method, request.path.removeprefix(PREFIX)) in GROUP_NEEDED:
+        await rest.make_group("grp", ["https://example.com/1"])
+    if "/scd_1" in text:
+        headers = {"Upstash-Cron": "@yearly", "Upstash-Schedule-Id": "scd_1"}
+        await rest.http.post(f"/v2/schedules/{sink.url_of('/late')}", headers=headers)
     if "cursor=1-5" in text:
         ids["cursor=1-5"] = "cursor=1790000000000-5"
+    if "/v2/queues/q1" in request.path:
+        await rest.http.post("/v2/queues", json={"queueName": "q1"})
+    if request.path.startswith("/v2/flowControl/") and request.method == "GET":
+        await rest.http.post(f"{request.path}/pin", params={"parallelism": 3})
     return ids
 
 
 def is_publish(request: Recorded) -> bool:
     path = request.path.removeprefix(PREFIX)
     return path.startswith(("/v2/publish/", "/v2/enqueue/", "/v2/batch"))
+
+
+def is_plan(request: Recorded) -> bool:
+    path = request.path.removeprefix(PREFIX)
+    return request.method == "POST" and path.startswith("/v2/schedules/")
 
 
 def problems_of(request: Recorded, answer: Answered) -> list[str]:
@@ -154,30 +195,32 @@ def expected_status(request: Recorded) -> int:
         return HTTPStatus.NOT_FOUND
     if (request.method, path) == ("DELETE", "/v2/messages/"):
         return HTTPStatus.NOT_FOUND
+    if path.startswith(("/v2/queues/a%20b/c", "/v2/topics/bad%20name")):
+        return HTTPStatus.BAD_REQUEST
+    if request.target.endswith("/pin"):
+        return HTTPStatus.BAD_REQUEST  # nothing to pin
     refusals = (refusal_of_item(*item) for item in items_of(request, path))
     return next((status for status in refusals if status), HTTPStatus.OK)
 
 
-def items_of(request: Recorded, path: str) -> Iterable[tuple[str, dict[str, str], bool]]:
-    """Destination, options by lower-case name and whether there is a queue, of each message."""
+def items_of(request: Recorded, path: str) -> Iterable[tuple[str, dict[str, str]]]:
+    """Destination, and options by lower-case name, of each message."""
     if path == "/v2/batch":
         for item in json.loads(request.body):
-            yield item["destination"], _lower(item["headers"].items()), bool(item.get("queue"))
-    elif is_publish(request):
+            yield item["destination"], _lower(item["headers"].items())
+    elif is_publish(request) or is_plan(request):
         is_enqueue = path.startswith("/v2/enqueue/")
-        destination = path.split("/", 4 if is_enqueue else 3)[-1]
-        yield destination, _lower(request.headers), is_enqueue
+        yield path.split("/", 4 if is_enqueue else 3)[-1], _lower(request.headers)
 
 
-def refusal_of_item(destination: str, options: dict[str, str], is_queued: bool) -> int | None:
-    if destination == "api/llm":
-        return HTTPStatus.BAD_REQUEST  # not configured (section 7.4)
-    if not destination.lower().startswith(("http://", "https://")):
-        return HTTPStatus.NOT_FOUND  # no such URL group
-    has_bad_value = options.get("upstash-delay") in ("-1s", "NaNs")
-    if has_bad_value or is_queued or "upstash-flow-control-key" in options:
-        return HTTPStatus.BAD_REQUEST
-    return None
+def refusal_of_item(destination: str, options: dict[str, str]) -> int | None:
+    is_url = destination.lower().startswith(("http://", "https://"))
+    if not is_url and destination not in (*GROUPS, LLM):
+        return HTTPStatus.NOT_FOUND
+    has_bad_delay = options.get("upstash-delay") in ("-1s", "NaNs")
+    has_bad_limits = options.get("upstash-flow-control-value") in ("parallelism=0", "")
+    has_bad_cron = options.get("upstash-cron") == "x"
+    return HTTPStatus.BAD_REQUEST if has_bad_delay or has_bad_limits or has_bad_cron else None
 
 
 def check_readable(request: Recorded, answer: Answered) -> None:
@@ -187,12 +230,26 @@ def check_readable(request: Recorded, answer: Answered) -> None:
         assert isinstance(answer.json()["error"], str)
     elif path == "/v2/batch":
         items = answer.json()
-        assert all(item["messageId"] and item["url"] for item in items)
         assert len(items) == len(json.loads(request.body))
+        for item, (destination, *_) in zip(items, items_of(request, path), strict=True):
+            _check_published(item, destination)
     elif is_publish(request):
-        assert isinstance(answer.json()["messageId"], str)
+        ((destination, *_),) = items_of(request, path)
+        _check_published(answer.json(), destination)
+    elif path.startswith(CHAT):
+        assert answer.json() == {}
     else:
         _check_element(request.method, path, answer)
+
+
+def _check_published(element: Any, destination: str) -> None:
+    """A list for a group, an object for a URL."""
+    is_group = destination in GROUPS
+    messages = element if is_group else [element]
+    assert len(messages) == (2 if is_group else 1)
+    for message in messages:
+        assert isinstance(message["messageId"], str)
+        assert ("url" in message) == (destination != LLM)
 
 
 def _check_element(method: str, path: str, answer: Answered) -> None:
@@ -201,7 +258,10 @@ def _check_element(method: str, path: str, answer: Answered) -> None:
         name, required = LISTS[route]
         for element in answer.json()[name]:
             _check_fields(element, required)
-    elif route != UNREAD:
+    elif route in BARE_LISTS:
+        for element in answer.json():
+            _check_fields(element, BARE_LISTS[route])
+    elif route not in UNREAD:
         _check_fields(answer.json(), ELEMENTS[route])
 
 

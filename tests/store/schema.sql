@@ -1,3 +1,9 @@
+CREATE TABLE daily_messages (
+    project_id INTEGER PRIMARY KEY,
+    day INTEGER NOT NULL,
+    count INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE dead_letters (
     project_id INTEGER NOT NULL,
     id INTEGER NOT NULL,
@@ -81,12 +87,21 @@ CREATE TABLE messages (
     PRIMARY KEY (project_id, id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE projects (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
+CREATE TABLE project_limits (
+    project_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    value INTEGER NOT NULL,
+    PRIMARY KEY (project_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "projects" (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never reused: what is under way for a removed one meets no other
+    name TEXT NOT NULL,
     current_key TEXT NOT NULL,
     next_key TEXT NOT NULL,
-    keys_rotated_at INTEGER
+    keys_rotated_at INTEGER,
+    created_at INTEGER,
+    is_removed INTEGER NOT NULL DEFAULT 0 -- what it owned is still being forgotten
 ) STRICT;
 
 CREATE TABLE queues (
@@ -100,11 +115,49 @@ CREATE TABLE queues (
     is_deleted INTEGER NOT NULL DEFAULT 0 -- its waiting messages are still being canceled
 ) STRICT;
 
-CREATE TABLE tokens (
+CREATE TABLE schedule_templates (
+    number INTEGER PRIMARY KEY REFERENCES schedules (number) ON DELETE CASCADE,
+    delay_ms INTEGER,
+    timeout_ms INTEGER,
+    envelope BLOB NOT NULL,
+    lookup BLOB
+) STRICT;
+
+CREATE TABLE schedules (
+    number INTEGER PRIMARY KEY,
+    project_id INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    accepted_at INTEGER NOT NULL, -- the version that is in force
+    cron TEXT NOT NULL,
+    is_paused INTEGER NOT NULL DEFAULT 0,
+    next_tick_at INTEGER, -- NULL while it is paused
+    ticked_until INTEGER NOT NULL,
+    last_run_at INTEGER,
+    last_messages BLOB, -- of the newest run: ids, and the states of those that are pruned
+    error TEXT
+) STRICT;
+
+CREATE TABLE "tokens" (
     digest BLOB PRIMARY KEY,
-    project_id INTEGER NOT NULL REFERENCES projects (id),
-    kind INTEGER NOT NULL
+    project_id INTEGER NOT NULL REFERENCES "projects" (id),
+    kind INTEGER NOT NULL,
+    slot INTEGER NOT NULL,
+    hosts TEXT NOT NULL, -- that it is bound to, with blanks between them
+    url_groups TEXT NOT NULL,
+    is_given INTEGER NOT NULL,
+    created_at INTEGER
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE url_groups (
+    project_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    endpoints BLOB NOT NULL,
+    headers BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (project_id, name)
+) STRICT;
 
 CREATE INDEX deduplications_expiry ON deduplications (expires_at);
 
@@ -126,5 +179,13 @@ CREATE INDEX messages_parked ON messages (parked_at, due_at, id) WHERE parked_at
 CREATE INDEX messages_queued ON messages (queue_id, place_id, state)
     WHERE queue_id IS NOT NULL AND state <= 1;
 
+CREATE UNIQUE INDEX projects_name ON projects (name) WHERE is_removed = 0;
+
 CREATE UNIQUE INDEX queues_name ON queues (project_id, name) WHERE is_deleted = 0;
+
+CREATE UNIQUE INDEX schedules_id ON schedules (project_id, id);
+
+CREATE INDEX schedules_ticks ON schedules (next_tick_at) WHERE next_tick_at IS NOT NULL;
+
+CREATE INDEX tokens_project ON tokens (project_id);
 

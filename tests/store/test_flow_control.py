@@ -12,8 +12,11 @@ from relaypost.domain.gates import Capacity
 from relaypost.domain.messages import Message, NewMessage, State
 from relaypost.domain.outcomes import Outcome
 from relaypost.domain.retention import RetentionPeriods
-from relaypost.domain.types import MessageId, UnixMs
+from relaypost.domain.types import GateId, MessageId, UnixMs
 from relaypost.store.base import Changed
+from relaypost.store.sqlite import flow_control_keys
+from relaypost.store.sqlite.connection import open_writer
+from relaypost.store.sqlite.flow_control_keys import OpenKeys
 from tests.store.conftest import OpenStore
 from tests.support.books import Book, ids
 from tests.support.messages import (
@@ -322,3 +325,50 @@ async def test_a_key_is_forgotten_when_nothing_needs_it(open_book: OpenBook) -> 
     await prune()
     assert await book.store.flow_control_keys.get(PROJECT, "k", now=NOW) is None
     assert (await status(book, "other")).pace.is_paused
+
+
+async def test_a_key_is_kept_for_a_day_after_its_window(open_book: OpenBook) -> None:
+    book = await open_book()
+    (started,) = await publish(book, 1, every_ms=0, rate=1, period_s=7 * 86_400)
+    await end(book, await book.get(started))
+    keys = book.store.flow_control_keys
+
+    async def lives_after(days: int, hours: int) -> bool:
+        now = UnixMs(NOW + days * DAY_MS + hours * 3_600_000)
+        await book.store.upkeep.prune(10, horizon=RetentionPeriods().horizon(now))
+        return await keys.get(PROJECT, "k", now=now) is not None
+
+    assert await lives_after(6, 22)
+    assert await lives_after(7, 23)
+    assert not await lives_after(9, 0)
+
+
+async def test_keys_at_which_nothing_happens_are_not_held_in_memory(
+    open_book: OpenBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow_control_keys, "MAX_KNOWN", 10)
+    book = await open_book()
+    known = book.store.messages._database._transaction.gates.keys._known  # type: ignore[attr-defined]
+    for number in range(30):
+        (id,) = await publish(book, 1, f"idle {number}", rate=1, period_s=60)
+        await end(book, await book.get(id))
+        assert len(known) <= 11
+    (waiting,) = await publish(book, 1, "idle 0", rate=1, period_s=60)
+    assert await book.state(waiting) is State.WAITING, "its window is known all the same"
+
+
+def test_many_keys_in_use_are_not_gone_through_with_every_commit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(flow_control_keys, "MAX_KNOWN", 10)
+    keys, looks = OpenKeys(open_writer(None)), 0
+
+    def is_idle(_: GateId) -> bool:
+        nonlocal looks
+        looks += 1
+        return False
+
+    for number in range(100):
+        keys.find_or_make(PROJECT, f"key {number}", now=NOW)
+        keys.shrink(is_idle)
+    assert looks < 200

@@ -3,16 +3,19 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from functools import partial
 
 import apsw
 import pytest
 
 from relaypost.domain.errors import StoreUnavailable
+from relaypost.domain.flow_control import FlowControl, reset
 from relaypost.domain.messages import State
+from relaypost.domain.retention import RetentionPeriods
 from relaypost.store.sqlite.database import MAX_BATCH, Transaction, Work
 from tests.support.books import Book
 from tests.support.databases import HeldDatabase, StoreOver, count_commits
-from tests.support.messages import NOW, new_message, settlement
+from tests.support.messages import NOW, PROJECT, new_message, settlement
 from tests.support.tasks import start, turn
 
 
@@ -99,6 +102,26 @@ async def test_numbers_are_not_given_twice_after_a_failure(
     (second,) = await book.start(new_message())
     entries = await book.entries(first.id, second.id)
     assert len({entry.sequence for entry in entries}) == 4, "the ACTIVE of the first is no row"
+
+
+async def test_a_key_may_be_changed_and_found_old_in_one_commit(
+    book: Book, database: HeldDatabase
+) -> None:
+    """Its row still says that nobody has used it for long."""
+    key = FlowControl(key="k", parallelism=1)
+    (message,) = await book.start(new_message(flow_control=key))
+    await book.settle(settlement(message))
+    book.clock.advance(25 * 3_600_000)
+    now, keys = book.clock.now(), book.store.flow_control_keys
+    with database.held():
+        resetting = start(keys.steer(PROJECT, "k", partial(reset, now=now), creates=False, now=now))
+        pruning = start(book.store.upkeep.prune(10, horizon=RetentionPeriods().horizon(now)))
+        await turn()
+    assert (await resetting).applied
+    assert await pruning == 0
+    status = await keys.get(PROJECT, "k", now=now)
+    assert status is not None
+    assert status.pace.window_started_at == now
 
 
 async def test_a_failed_commit_fails_all(book: Book, database: HeldDatabase) -> None:

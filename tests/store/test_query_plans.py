@@ -6,14 +6,21 @@ import pytest
 
 from relaypost.store.sqlite import connection as opening
 from relaypost.store.sqlite import (
+    daily_counts,
     flow_control_keys,
     gates,
     leases,
     messages,
+    projects,
     queues,
     releases,
+    removals,
+    schedule_rows,
+    schedules,
     settlements,
     starts,
+    upkeep,
+    url_groups,
 )
 from relaypost.store.sqlite.connection import open_writer, select
 
@@ -47,6 +54,14 @@ def plan(query: str) -> list[str]:
         ),
         (queues.LAG, "messages USING COVERING INDEX messages_queued (queue_id=?)"),
         (queues.LIVE, "messages USING INDEX messages_queued (queue_id=?)"),
+        (schedules.DUE, "schedules USING COVERING INDEX schedules_ticks (next_tick_at<?)"),
+        (
+            schedules.NEXT_TICK,
+            "schedules USING COVERING INDEX schedules_ticks (next_tick_at>?)",
+        ),
+        (schedules.AHEAD, "schedules USING INTEGER PRIMARY KEY (rowid>?)"),
+        (schedules.COUNT, "schedules USING COVERING INDEX schedules_id (project_id=?)"),
+        (schedule_rows.LAST_MESSAGES, "schedules USING INDEX schedules_id (project_id=? AND id=?)"),
         (queues.GET, "queues USING INDEX queues_name (project_id=? AND name=?)"),
         (queues.LIST, "queues USING INDEX queues_name (project_id=?)"),
         (
@@ -89,6 +104,35 @@ def test_a_message_is_found_with_its_envelope() -> None:
     assert plan(messages.GET) == [
         "SEARCH m USING PRIMARY KEY (project_id=? AND id=?)",
         "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)",
+    ]
+
+
+def test_groups_are_found_by_name() -> None:
+    assert plan(url_groups.GET) == [
+        "SCAN asked VIRTUAL TABLE INDEX 1:",
+        "SEARCH g USING INDEX sqlite_autoindex_url_groups_1 (project_id=? AND name=?)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (schedules.GET, "INDEX schedules_id (project_id=? AND id=?)"),
+        (schedules.GET_BY_NUMBER, "INTEGER PRIMARY KEY (rowid=?)"),
+        (schedules.LIST, "INDEX schedules_id (project_id=?)"),
+    ],
+)
+def test_a_schedule_is_found_with_its_template(query: str, index: str) -> None:
+    assert plan(query) == [
+        f"SEARCH s USING {index}",
+        "SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
+    ]
+
+
+def test_pruning_finds_what_has_ended_with_its_envelope() -> None:
+    assert plan(upkeep.ENDED) == [
+        "SEARCH m USING INDEX messages_ended (project_id=? AND ended>? AND ended<?)",
+        "SEARCH e USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN",
     ]
 
 
@@ -143,3 +187,27 @@ def test_a_backlog_is_not_looked_at() -> None:
         return counted
 
     assert steps(10_000) == steps(10)
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (daily_counts.MADE_SINCE, "messages USING PRIMARY KEY (project_id=? AND id>?)"),
+        (projects.OWNER, "tokens USING PRIMARY KEY (digest=?)"),
+        (projects.KNOWN, "tokens USING INDEX tokens_project (project_id=?)"),
+        (removals.MESSAGES, "messages USING PRIMARY KEY (project_id=?)"),
+        (removals.DEAD_LETTERS, "dead_letters USING PRIMARY KEY (project_id=?)"),
+        (removals.FORGET_MESSAGE, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
+    ],
+)
+def test_what_concerns_one_project_looks_at_no_other(query: str, index: str) -> None:
+    assert plan(query) == [f"SEARCH {index}"]
+
+
+@pytest.mark.parametrize("table", ["log_entries", "deduplications", "flow_control_keys"])
+def test_large_tables_are_forgotten_by_their_keys(table: str) -> None:
+    """Messages go one by one; what is left of a project may still be as many rows."""
+    column = removals.OTHERS[table]
+    some = f"SELECT {column} FROM {table} WHERE project_id = ? LIMIT ?"
+    details = plan(f"DELETE FROM {table} WHERE project_id = ? AND {column} IN ({some})")
+    assert not any("SCAN" in detail for detail in details)

@@ -304,6 +304,25 @@ async def test_nothing_of_a_deleted_queue_is_tried_again(open_book: OpenBook) ->
     assert await book.state(first) is State.CANCELED
 
 
+async def test_a_queue_may_be_canceled_before_others_that_are_deleted(open_book: OpenBook) -> None:
+    book = await open_book()
+    huge, small = await enqueue(book, 5), await enqueue(book, 2, "small")
+    theirs = (await book.add(queued("small", project_id=OTHER_PROJECT))).published[0].messages
+    for owner, name in ((PROJECT, "q"), (OTHER_PROJECT, "small"), (PROJECT, "small")):
+        assert await book.store.queues.delete(owner, name)
+    chunks = 0
+    while (
+        await book.store.queues.cancel_deleted(1, named=(PROJECT, "small"), now=book.clock.now())
+    ).applied:
+        chunks += 1
+    assert chunks == 3, "one for each message, and one that finds none"
+    assert [await book.state(id) for id in small] == [State.ACTIVE, State.CANCELED]
+    assert [await book.state(id) for id in huge] == [State.ACTIVE] + [State.WAITING] * 4
+    (found,) = await book.messages.get(OTHER_PROJECT, [theirs[0][0]])
+    assert found.state is State.WAITING
+    assert (await book.store.queues.cancel_deleted(10, now=book.clock.now())).applied
+
+
 async def test_a_new_queue_has_all_its_places(open_book: OpenBook) -> None:
     book = await open_book()
     (old,) = await enqueue(book, 1)

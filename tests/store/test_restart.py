@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from relaypost.domain.gates import Capacity
+from relaypost.domain.limits import Limits
 from relaypost.domain.logs import LogState
 from relaypost.domain.messages import State
 from relaypost.domain.projects import SigningKeys
+from relaypost.domain.url_groups import Endpoint
 from relaypost.store.sqlite.store import SqliteStore
 from tests.support.books import Book, ids
 from tests.support.messages import (
@@ -159,3 +161,17 @@ async def test_a_rotation_stays(restart: Restart) -> None:
     book = await restart()
     (found,) = await book.store.projects.all()
     assert (found.keys, found.keys_rotated_at) == (new, NOW)
+
+
+async def test_groups_stay(restart: Restart) -> None:
+    book = await restart()
+    endpoints = [
+        Endpoint(url="https://one.example/", name="one"),
+        Endpoint(url="https://two.example/"),
+    ]
+    groups = book.store.url_groups
+    await groups.add_endpoints(PROJECT, "g", endpoints, limits=Limits(), now=NOW)
+    await groups.set_headers(PROJECT, "g", (("Upstash-Retries", "1"),), now=NOW)
+    before = await groups.all(PROJECT)
+    book = await restart()
+    assert await book.store.url_groups.all(PROJECT) == before

@@ -10,9 +10,12 @@ from urllib.parse import urlencode
 from relaypost.api.http import Caller, Request, Response
 from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.errors import RelaypostError
+from relaypost.domain.gates import Capacity
+from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Message
-from relaypost.domain.projects import Project, SigningKeys, TokenKind
+from relaypost.domain.projects import Project, SigningKeys
 from relaypost.domain.retention import RetentionPeriods
+from relaypost.domain.tokens import TokenKind
 from relaypost.domain.types import ProjectId, UnixMs
 from relaypost.service.context import Service
 from relaypost.service.keys import KeyRing
@@ -20,6 +23,8 @@ from relaypost.store.base import Claim, Store
 from relaypost.store.sqlite.store import SqliteStore
 from relaypost.wire.errors import error_body, status_of
 from tests.support.lives import PROJECT, FakeClock, Lives
+
+DEFAULT_LIMITS = Limits()
 
 Route = Callable[..., Awaitable[Response]]
 
@@ -91,7 +96,7 @@ class Desk:
     async def ask(
         self,
         route: Route,
-        *ids: str,
+        *ids: str | bytes,
         query: str | list[tuple[str, str]] = "",
         body: object = None,
         headers: dict[str, str] | None = None,
@@ -118,9 +123,11 @@ def _json(body: object) -> bytes:
 
 
 @asynccontextmanager
-async def open_desk(path: str | None = None) -> AsyncIterator[Desk]:
+async def open_desk(
+    path: str | None = None, *, limits: Limits = DEFAULT_LIMITS, capacity: Capacity | None = None
+) -> AsyncIterator[Desk]:
     """A desk over a database in memory, or over a file with its threads."""
-    store: Store = SqliteStore(path, inline=path is None)
+    store: Store = SqliteStore(path, inline=path is None, capacity=capacity)
     clock, intake, projects = FakeClock(), FakeIntake(), KnownProjects()
     keys = SigningKeys(current="sig_current", next="sig_next")
     known = Project(id=PROJECT, name="default", keys=keys)
@@ -133,6 +140,7 @@ async def open_desk(path: str | None = None) -> AsyncIterator[Desk]:
         clock=clock,
         policy=AddressPolicy(),
         keys=KeyRing(projects=projects, new_key=lambda: f"sig_new_{next(numbers)}"),
+        limits=limits,
         retention=RetentionPeriods(),
     )
     yield Desk(service, intake, clock, Lives(store, clock), projects)

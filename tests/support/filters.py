@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from relaypost.domain.filters import Filter
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.logs import LogState
 from relaypost.domain.messages import Envelope
 from relaypost.domain.types import UnixMs
@@ -34,18 +35,20 @@ UNKNOWN = "unknown"
 SITE_OF = {site.url: site for site in SITES}
 
 envelopes = st.builds(
-    lambda site, labels, caller, topic, schedule, retries: envelope(
+    lambda site, labels, caller, topic, schedule, key, retries: envelope(
         url=site.url,
         labels=tuple(labels),
         caller_ip=caller,
         topic_name=topic,
         schedule_id=schedule,
+        flow_control=key and FlowControl(key=key),
         max_retries=retries,
         retry_delay="10",
     ),
     st.sampled_from(SITES),
     st.lists(st.sampled_from(LABELS), unique=True, max_size=2),
     st.sampled_from(CALLERS),
+    st.sampled_from(NAMES),
     st.sampled_from(NAMES),
     st.sampled_from(NAMES),
     st.integers(0, 2),
@@ -66,6 +69,7 @@ filters = st.builds(
     paths=_some("/", "/x"),
     topic_names=_some("one"),
     schedule_ids=_some("one"),
+    flow_control_keys=_some("one"),
     labels=_some(*LABELS),
     caller_ips=_some(*[caller for caller in CALLERS if caller]),
     from_date=dates,
@@ -79,6 +83,7 @@ FIELDS = (
     "paths",
     "topic_names",
     "schedule_ids",
+    "flow_control_keys",
     "labels",
     "caller_ips",
     "from_date",
@@ -108,6 +113,7 @@ def fits_envelope(which: Filter, sealed: Envelope) -> bool:
             (which.paths, (site.path,)),
             (which.topic_names, (sealed.topic_name,)),
             (which.schedule_ids, (sealed.schedule_id,)),
+            (which.flow_control_keys, (sealed.flow_control and sealed.flow_control.key,)),
             (which.labels, sealed.labels),
             (which.caller_ips, (sealed.caller_ip,)),
         )

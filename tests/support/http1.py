@@ -56,6 +56,13 @@ class Wire:
             body = await self._reader.readexactly(length)
         return Reply(int(status_line.split(" ")[1]), headers, body)
 
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The chunks of a body, as they were written."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while size := int(await self._reader.readline(), 16):
+                yield (await self._reader.readexactly(size + 2))[:-2]
+            await self._reader.readline()
+
     async def wait_closed(self) -> bytes:
         """What still comes until the server ends the connection; a reset is a failure."""
         async with asyncio.timeout(WAIT_SECONDS):

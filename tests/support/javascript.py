@@ -20,6 +20,11 @@ def date(ms: int) -> dict[str, int]:
     return {"$date": ms}
 
 
+def provider(name: str, **options: Any) -> dict[str, Any]:
+    """A provider of an API: `openai({token})` and the like."""
+    return {"$provider": [name, options]}
+
+
 class JavaScriptError(Exception):
     """What the SDK threw: `name` is its class."""
 
@@ -83,9 +88,17 @@ class JavaScriptSdk:
         self._client = client
 
     async def call(self, path: str, *arguments: Any) -> Any:
-        """Call the method at the end of a path of properties."""
+        """Call the method at the end of a path of properties, or of calls such as `chat()`."""
         *properties, method = path.split(".")
-        steps = [[name] for name in properties] + [[method, arguments]]
+        steps: list[list[Any]] = [
+            [name[:-2], []] if name.endswith("()") else [name] for name in properties
+        ]
+        steps.append([method, arguments])
+        return await self._driver.ask("call", client=self._client, steps=steps)
+
+    async def call_queue(self, name: str, path: str, *arguments: Any) -> Any:
+        """Call a method of `client.queue({queueName: name})`."""
+        steps = [["queue", [{"queueName": name}]], [path, arguments]]
         return await self._driver.ask("call", client=self._client, steps=steps)
 
     async def verify(

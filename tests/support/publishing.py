@@ -7,6 +7,7 @@ from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Envelope, NewMessage, Publication
 from relaypost.domain.types import ProjectId, UnixMs
+from relaypost.wire.batch import decode_batch, read_items
 from relaypost.wire.headers import Pairs
 from relaypost.wire.publish import PublishContext, read_publication
 
@@ -59,3 +60,7 @@ def message(destination: str = URL, headers: HeaderLines = (), **options: Any) -
 
 def envelope(destination: str = URL, headers: HeaderLines = (), **options: Any) -> Envelope:
     return message(destination, headers, **options).envelope
+
+
+def read_batch(body: bytes, context: PublishContext) -> tuple[Publication, ...]:
+    return read_items(decode_batch(body, context.limits), context)

@@ -9,6 +9,7 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
+WAIT_SECONDS = 10.0
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -30,10 +31,16 @@ class RawServer:
     connections: int = 0
     requests: list[ReceivedRequest] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
+    arrived: asyncio.Queue[ReceivedRequest] = field(default_factory=asyncio.Queue)
 
     def url(self, rest: str = "/", *, host: str | None = None) -> str:
         place = host or (f"[{self.host}]" if ":" in self.host else self.host)
         return f"{self.scheme}://{place}:{self.port}{rest}"
+
+    async def wait_request(self) -> ReceivedRequest:
+        """The next request that nobody has waited for yet."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            return await self.arrived.get()
 
 
 @dataclass(slots=True)
@@ -51,6 +58,7 @@ class Peer:
         body = await self.reader.readexactly(size)
         received = ReceivedRequest(received.line, received.headers, body)
         self.server.requests.append(received)
+        self.server.arrived.put_nowait(received)
         return received
 
     async def head(self) -> ReceivedRequest:

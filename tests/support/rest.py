@@ -1,7 +1,7 @@
 """The plain REST API of a server, for what a test has to arrange or to look up on its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -63,9 +63,19 @@ class RestApi:
         message_id: str = answer.json()["messageId"]
         return message_id
 
+    async def make_group(self, name: str, urls: Sequence[str]) -> None:
+        """Make a URL group of endpoints without names, or add to one."""
+        body = {"endpoints": [{"url": url} for url in urls]}
+        answer = await self.http.post(f"/v2/topics/{name}/endpoints", json=body)
+        assert answer.status_code == httpx.codes.OK, answer.text
+
     async def clear(self) -> None:
-        """Leave no message pending and no dead letter."""
+        """Leave no schedule, no message pending, no dead letter and no queue."""
+        for schedule in await self.get("/v2/schedules"):
+            await self.http.delete(f"/v2/schedules/{schedule['scheduleId']}")
         await self.http.delete("/v2/messages")
+        for queue in await self.get("/v2/queues"):
+            await self.http.delete(f"/v2/queues/{queue['name']}")
         while "cursor" in (await self.http.delete("/v2/dlq")).json():
             pass
 

@@ -63,6 +63,9 @@ class Sink:
     def __init__(self) -> None:
         self.url = ""
         self.received: list[Received] = []
+        self.most_open = 0
+        """The most requests that were there at once."""
+        self._open = 0
         self._scripts: dict[str, list[Answer]] = {}
         self._arrived = asyncio.Condition()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -100,19 +103,27 @@ class Sink:
         try:
             while True:
                 received = await _read_request(reader)
-                answer = self._next_answer(received.path)
-                async with self._arrived:
-                    self.received.append(received)
-                    self._arrived.notify_all()
-                if answer.after is not None:
-                    await answer.after.wait()
-                writer.write(answer.encode())
+                await self._answer(received, writer)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             return  # the peer went away, or the test is over
         finally:
             self._writers.discard(writer)
             writer.transport.abort()
+
+    async def _answer(self, received: Received, writer: asyncio.StreamWriter) -> None:
+        answer = self._next_answer(received.path)
+        self._open += 1
+        self.most_open = max(self.most_open, self._open)
+        try:
+            async with self._arrived:
+                self.received.append(received)
+                self._arrived.notify_all()
+            if answer.after is not None:
+                await answer.after.wait()
+        finally:
+            self._open -= 1
+        writer.write(answer.encode())
 
     def hang_up(self) -> None:
         """Break all connections."""

@@ -24,11 +24,14 @@ class WatchedMessages(SqliteMessages):
         publications: Items[Publication],
         *,
         claim: Claim | None,
-        now: UnixMs,
         max_queues: int = 0,
+        now: UnixMs,
+        daily_limit: int = 0,
     ) -> Accepted:
         self._watch.at(now)
-        accepted = await super().add(publications, claim=claim, now=now, max_queues=max_queues)
+        accepted = await super().add(
+            publications, claim=claim, max_queues=max_queues, now=now, daily_limit=daily_limit
+        )
         self._watch.accepted(accepted, claim)
         return accepted
 
@@ -82,8 +85,9 @@ class WatchedDeadLetters(SqliteDeadLetters):
         all_or_none: bool,
         since: UnixMs,
         claim: Claim | None,
-        now: UnixMs,
         max_queues: int = 0,
+        now: UnixMs,
+        daily_limit: int = 0,
     ) -> Accepted:
         self._watch.at(now)
         accepted = await super().replace(
@@ -93,8 +97,9 @@ class WatchedDeadLetters(SqliteDeadLetters):
             all_or_none=all_or_none,
             since=since,
             claim=claim,
-            now=now,
             max_queues=max_queues,
+            now=now,
+            daily_limit=daily_limit,
         )
         self._watch.accepted(accepted, claim)
         return accepted
@@ -149,9 +154,11 @@ class WatchedQueues(SqliteQueues):
         self._watch.rest()
         return is_deleted
 
-    async def cancel_deleted(self, limit: int, *, now: UnixMs) -> Changed:
+    async def cancel_deleted(
+        self, limit: int, *, named: tuple[ProjectId, str] | None = None, now: UnixMs
+    ) -> Changed:
         self._watch.at(now)
-        changed = await super().cancel_deleted(limit, now=now)
+        changed = await super().cancel_deleted(limit, named=named, now=now)
         self._watch.changed(changed)
         return changed
 

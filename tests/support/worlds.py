@@ -89,6 +89,8 @@ class Node:
             clock=clock,
             policy=AddressPolicy(),
             keys=KeyRing(projects=self._directory, new_key=lambda: ids.new("sig_")),
+            ids=ids,
+            note_tick=self.engine.scheduler.note,
         )
         self._stop = asyncio.Event()
         self._running: asyncio.Task[None] | None = None

@@ -66,6 +66,9 @@ def test_an_empty_variable_counts_as_unset_but_an_empty_list_does_not() -> None:
         ("cors_origins", "https://a, https://b,", ("https://a", "https://b")),
         ("database_url", "sqlite:////var/lib/x.db", "sqlite:////var/lib/x.db"),
         ("max_message_size", "0", 0),
+        ("llm_base_url", "http://localhost:11434/", "http://localhost:11434"),
+        ("llm_base_url", "https://h/openai/v1/", "https://h/openai"),
+        ("llm_token", "x" * 2_000, "x" * 2_000),
     ],
 )
 def test_values(name: str, value: str, parsed: object) -> None:
@@ -89,6 +92,11 @@ def test_values(name: str, value: str, parsed: object) -> None:
         ("database_url", "relaypost.db"),
         ("database_url", "sqlite:///"),
         ("log_level", "loud"),
+        ("llm_base_url", "localhost:11434"),
+        ("llm_base_url", "http://"),
+        ("llm_base_url", "http://h/?key=x"),
+        ("llm_base_url", "http://h/#x"),
+        ("llm_base_url", "http://me:x@h/"),
     ],
 )
 def test_values_that_are_refused(name: str, value: str) -> None:

@@ -81,15 +81,19 @@ def _cancel(transaction: Transaction, project: ProjectId, id: MessageId, now: Un
     return True
 
 
-def cancel_deleted(transaction: Transaction, limit: int, *, now: UnixMs) -> Changed:
+def cancel_deleted(
+    transaction: Transaction,
+    limit: int,
+    *,
+    named: tuple[ProjectId, str] | None,
+    now: UnixMs,
+) -> Changed:
     """Cancel messages of a queue that is deleted; with the last one it is forgotten."""
     gates = transaction.gates
-    id = gates.queues.next_deleted()
-    if id is None:
+    queue = gates.queues.next_deleted(named)
+    if queue is None:
         return Changed(False, None)
-    queue = gates.queues.get(id)
-    assert queue is not None
-    live = transaction.rows(queues.LIVE, (id, limit))
+    live = transaction.rows(queues.LIVE, (queue.id, limit))
     for (message,) in live:
         _cancel(transaction, queue.project, message, now)
     if len(live) < limit:

@@ -21,6 +21,7 @@ from relaypost.domain.gates import Capacity
 from relaypost.domain.sequences import COUNTER_BITS, EPOCH
 from relaypost.domain.types import LeaseId, Sequence, UnixMs
 from relaypost.store.sqlite.connection import explain, newest_sequence, open_reader
+from relaypost.store.sqlite.daily_counts import DailyCounts
 from relaypost.store.sqlite.gates import OpenGates
 
 T = TypeVar("T")
@@ -57,6 +58,7 @@ class Transaction:
         self.execute = self._cursor.execute
         self.changes = connection.changes
         self.gates = OpenGates(connection, capacity)
+        self.daily = DailyCounts(connection)
         self.leases: set[LeaseId] = set()
         self._last = Sequence(0)
         self.reload()
@@ -66,10 +68,12 @@ class Transaction:
         self._last = max(self._last, newest_sequence(self.connection))
         self.leases = {LeaseId(id) for (id,) in self.rows(LEASES)}
         self.gates.reload()
+        self.daily.reload()
 
     def complete(self) -> None:
         """Write what the state beside the rows has gathered; the last step before a commit."""
         self.gates.save()
+        self.daily.write()
 
     def rows(self, query: str, values: Items[Any] = ()) -> list[Any]:
         """All rows of a query, or of `RETURNING`."""

@@ -138,6 +138,7 @@ def replace(
     claim: Claim | None,
     max_queues: int,
     now: UnixMs,
+    daily_limit: int = 0,
 ) -> Accepted:
     low = sequence(since)
     if all_or_none and not all(transaction.rows(EXISTS, (project, id, low)) for id in ids):
@@ -146,7 +147,10 @@ def replace(
     news = {id: bring_back(envelopes.from_row(row[1:])) for id, row in found.items()}
     refused = _first_refused(transaction, project, news, max_queues)
     if refused is not None:
-        return Accepted([], [], None, ids.index(refused))
+        return Accepted([], [], None, refused=ids.index(refused))
+    exceeded = transaction.daily.exceeded(project, len(news), limit=daily_limit, now=now)
+    if exceeded is not None:
+        return Accepted([], [], None, exceeded=exceeded)
     arrivals = arrivals_of(transaction, claim)
     published: list[Published] = []
     for id in ids:

@@ -44,6 +44,7 @@ class _Rest(msgspec.Struct, array_like=True, frozen=True, omit_defaults=True):
     redaction: Redaction | None = None
     endpoint_name: str | None = None
     limits: _Limits | None = None
+    api: str | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -100,6 +101,7 @@ def _rest(envelope: Envelope) -> _Rest:
         envelope.redaction,
         envelope.endpoint_name,
         None if envelope.flow_control is None else _limits(envelope.flow_control),
+        envelope.api,
     )
 
 
@@ -208,6 +210,7 @@ def from_row(row: tuple[Any, ...]) -> Envelope:
         schedule_id=schedule_id,
         queue_name=queue_name,
         flow_control=_flow_control(key, rest.limits),
+        api=rest.api,
     )
 
 
@@ -224,3 +227,23 @@ def message_from_row(row: tuple[Any, ...]) -> Message:
         retried=retried,
         cancel_requested=bool(cancel_requested),
     )
+
+
+_decode_whole = msgspec.msgpack.Decoder(Envelope).decode
+
+
+def pack_whole(envelope: Envelope) -> bytes:
+    """An envelope with its body as one value."""
+    try:
+        if _is_plain(envelope) and _is_plain(envelope.callback):
+            return _encode(envelope)
+    except UnicodeEncodeError:
+        pass
+    return _encode(_map_headers(envelope, _mark_raw))
+
+
+def unpack_whole(packed: bytes) -> Envelope:
+    envelope = _decode_whole(packed)
+    if _is_plain(envelope) and _is_plain(envelope.callback):
+        return envelope
+    return _map_headers(envelope, _read_raw)

@@ -66,10 +66,9 @@ def on_envelopes(which: Filter) -> Conditions:
     _add_hosts(conditions, which.hosts)
     conditions.one_of("url_path(e.url)", which.paths)
     conditions.one_of("e.topic_name", which.topic_names)
+    conditions.one_of("e.queue_name", which.queue_names)
     conditions.one_of("e.schedule_id", which.schedule_ids)
+    conditions.one_of("e.flow_control_key", which.flow_control_keys)
     conditions.one_of("e.caller_ip", which.caller_ips)
     conditions.some(LABEL, which.labels)
-    for never_set in (which.queue_names, which.flow_control_keys):
-        if never_set is not None:
-            conditions.can_match = False
     return conditions

@@ -96,6 +96,8 @@ class OpenKeys:
         self._connection = connection
         self._known: dict[GateId, OpenKey] = {}
         self._changed: dict[GateId, None] = {}
+        self._most = MAX_KNOWN
+        """How many may be known before it is worth the time to look for idle ones."""
 
     def clear(self) -> None:
         self._known.clear()
@@ -152,16 +154,19 @@ class OpenKeys:
 
     def shrink(self, is_idle: Callable[[GateId], bool]) -> None:
         """Drop what is known of keys at which nothing happens, when they are many."""
-        if len(self._known) > MAX_KNOWN:
+        if len(self._known) > self._most:
             idle = [gate for gate, key in self._known.items() if not key.open and is_idle(gate)]
             for gate in idle:
                 del self._known[gate]
+            self._most = max(MAX_KNOWN, 2 * len(self._known))
 
     def prune(self, limit: int, *, before: UnixMs, now: UnixMs) -> int:
         """Forget keys that were not used since `before` and are not needed (section 4.11)."""
         forgotten = 0
         for gate, _ in select(self._connection, UNUSED, (before, limit)):
-            if self._is_needed(gate, now):
+            if gate in self._changed:
+                continue  # its row does not know yet
+            if self._is_needed(gate, before):
                 key = self.at(gate)
                 key.used_at = now  # looked at again when as much time has passed
                 self._changed[gate] = None
@@ -171,12 +176,11 @@ class OpenKeys:
                 forgotten += 1
         return forgotten
 
-    def _is_needed(self, gate: GateId, now: UnixMs) -> bool:
+    def _is_needed(self, gate: GateId, before: UnixMs) -> bool:
         pace = self.at(gate).pace
         is_held = pace.is_paused or pace.is_parallelism_pinned or pace.is_rate_pinned
-        return (
-            is_held or pace.count_at(now) > 0 or bool(select(self._connection, IS_NEEDED, (gate,)))
-        )
+        is_recent = is_held or pace.window_ends_at > before
+        return is_recent or bool(select(self._connection, IS_NEEDED, (gate,)))
 
     def _set(self, key: OpenKey, pace: Pace, now: UnixMs) -> None:
         if pace is not key.pace or now - key.used_at >= USE_STEP_MS:

@@ -38,6 +38,8 @@ HEAD = f"""
 SELECT due_at, {TICKET} FROM messages WHERE parked_at = ? ORDER BY due_at, id LIMIT 1
 """
 
+REMOVED = "SELECT id FROM projects WHERE is_removed = 1"
+
 NO_LIMIT = 2**31 - 1
 LONG_AGO = UnixMs(0)
 
@@ -75,6 +77,8 @@ class OpenGates:
         self.keys = OpenKeys(connection)
         self.queues = OpenQueues()
         self.lists = WaitLists()
+        self._removed: set[ProjectId] = set()
+        """Projects that are being forgotten: nothing of them passes any gate."""
         self._turn = False
 
     def reload(self) -> None:
@@ -85,6 +89,7 @@ class OpenGates:
         self.keys.clear()
         self.queues.reload(self._connection)
         self.lists.clear()
+        self._removed = {id for (id,) in select(self._connection, REMOVED)}
         for row in select(self._connection, ACTIVE):
             self._hold(Ticket(*row))
         for (id,) in select(self._connection, LISTS):
@@ -107,6 +112,9 @@ class OpenGates:
     def admit(self, ticket: Ticket, *, came_from: int = NO_LEVEL, now: UnixMs) -> GateId | None:
         """Take a slot of each gate, or none: then the answer is the wait list to be parked in."""
         project, key, lists = ticket.project, ticket.key, self.lists
+        if self._removed and project in self._removed:
+            gate = project_gate(project)
+            return self._wait(wait_list(gate, key), gate, GateKind.PROJECT, ticket, now)
         if ticket.queue_id is not None and (paused := self._paused_queue(ticket)) is not None:
             return self._wait(
                 paused.in_hand_gate, paused.in_hand_gate, GateKind.IN_HAND, ticket, now
@@ -127,6 +135,13 @@ class OpenGates:
             self.keys.start(key, now=now)
         self._take(ticket, of_project)
         return None
+
+    def close(self, project: ProjectId, now: UnixMs) -> None:
+        """Let nothing of a project pass any more."""
+        self._removed.add(project)
+        for found in self.lists:
+            if found.project == project:
+                self.look_at(found.gate, now)
 
     def leave(self, id: MessageId, *, reached: bool | None, now: UnixMs) -> Ticket:
         """Give the slots of an attempt back; its place is another matter.
@@ -197,6 +212,8 @@ class OpenGates:
 
     def room(self, gate: GateId, now: UnixMs) -> int:
         """How many more attempts a gate with a list lets through."""
+        if self._is_removed(gate):
+            return 0
         match self.lists.kind_of(gate):
             case GateKind.QUEUE:
                 return self.queues.at(gate).free_places
@@ -214,7 +231,12 @@ class OpenGates:
     def limit_of(self, host: GateId) -> int:
         return self._hosts.limit_of(host)
 
+    def _is_removed(self, gate: GateId) -> bool:
+        return bool(self._removed) and self.lists.project_of(gate) in self._removed
+
     def _opens_at(self, gate: GateId, now: UnixMs) -> UnixMs | None:
+        if self._is_removed(gate):
+            return None
         kind = self.lists.kind_of(gate)
         if kind is GateKind.QUEUE:
             return self.queues.at(gate).opens_at()

@@ -16,6 +16,7 @@ from relaypost.domain.messages import (
     Published,
     State,
 )
+from relaypost.domain.rate_limits import RateLimit
 from relaypost.domain.sequences import time_of
 from relaypost.domain.types import GateId, MessageId, ProjectId, QueueId, UnixMs
 from relaypost.domain.urls import host_of
@@ -71,10 +72,13 @@ def add(
     claim: Claim | None,
     max_queues: int,
     now: UnixMs,
+    daily_limit: int = 0,
 ) -> Accepted:
     refused = _first_refused(transaction, publications, max_queues, now) if max_queues else None
     if refused is not None:
-        return Accepted([], [], None, refused)
+        return Accepted([], [], None, refused=refused)
+    if daily_limit and (exceeded := _exceeded(transaction, publications, daily_limit, now)):
+        return Accepted([], [], None, exceeded=exceeded)
     arrivals = arrivals_of(transaction, claim)
     published = [_publish(transaction, asked, arrivals, now=now) for asked in publications]
     return Accepted(published, arrivals.claimed, arrivals.next_due_at(transaction, now))
@@ -105,6 +109,24 @@ def new_queues(transaction: Transaction, messages: Iterable[NewMessage]) -> set[
         for new in messages
         if (name := new.envelope.queue_name) is not None and find(new.project_id, name) is None
     }
+
+
+def _exceeded(
+    transaction: Transaction, publications: Items[Publication], daily_limit: int, now: UnixMs
+) -> RateLimit | None:
+    """The daily limit if it has no room for what is new of all publications."""
+    wanted, keys = 0, set()
+    for publication in publications:
+        if publication.deduplication is not None:
+            key = publication.deduplication.key
+            if key in keys or _is_duplicate(transaction, publication, now):
+                continue
+            keys.add(key)
+        wanted += len(publication.messages)
+    projects = {new.project_id for publication in publications for new in publication.messages}
+    for project in projects:
+        return transaction.daily.exceeded(project, wanted, limit=daily_limit, now=now)
+    return None
 
 
 def _publish(
@@ -142,6 +164,7 @@ def insert(
 ) -> MessageId:
     """Store one message: ACTIVE if it is due, room is left and its gates are open; else WAITING."""
     id = MessageId(transaction.take_sequence(now))
+    transaction.daily.note(new.project_id, now)
     created_at = time_of(id)
     not_before = max(created_at, new.not_before or UnixMs(created_at + new.delay_ms))
     room = arrivals.room if not_before == created_at else None

@@ -167,8 +167,12 @@ class OpenQueues:
         queue.is_paused = True
         self._deleted[queue.id] = None
 
-    def next_deleted(self) -> QueueId | None:
-        return next(iter(self._deleted), None)
+    def next_deleted(self, named: tuple[ProjectId, str] | None) -> OpenQueue | None:
+        for id in self._deleted:
+            queue = self._by_id[id]
+            if named is None or named == (queue.project, queue.name):
+                return queue
+        return None
 
     def forget(self, connection: apsw.Connection, id: QueueId) -> None:
         """Forget a deleted queue for good, when none of its messages waits any more."""

@@ -1,7 +1,7 @@
 """The SQLite store: each noun's protocol, spoken as units of work on one database."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
 
 from relaypost.domain.dead_letters import DeadLetter
@@ -11,10 +11,12 @@ from relaypost.domain.gates import Capacity
 from relaypost.domain.lifecycle import Settlement
 from relaypost.domain.logs import LogEntry
 from relaypost.domain.messages import Envelope, Message, NewMessage, Publication
-from relaypost.domain.projects import Project, SigningKeys, Token
+from relaypost.domain.projects import Project, SigningKeys
 from relaypost.domain.queues import Queue
 from relaypost.domain.retention import Horizon
+from relaypost.domain.schedules import MakeRun, NewSchedule, NextTick, Schedule
 from relaypost.domain.sequences import time_of
+from relaypost.domain.tokens import Token
 from relaypost.domain.types import DeadLetterId, LeaseId, MessageId, ProjectId, UnixMs
 from relaypost.store.base import (
     Accepted,
@@ -22,8 +24,11 @@ from relaypost.store.base import (
     Changed,
     Claim,
     Claimed,
+    Fired,
     Listing,
+    Planned,
     Rescued,
+    Retimed,
     Settled,
 )
 from relaypost.store.sqlite import (
@@ -36,13 +41,17 @@ from relaypost.store.sqlite import (
     messages,
     projects,
     queues,
+    removals,
+    schedules,
     settlements,
     steering,
     upkeep,
+    url_groups,
 )
 from relaypost.store.sqlite.connection import lock_file, newest_sequence, open_writer
 from relaypost.store.sqlite.database import Database
 from relaypost.store.sqlite.gates import keyless_lists
+from relaypost.store.sqlite.url_groups import SqliteUrlGroups
 from relaypost.store.sqlite.windows import MAX_EXAMINED
 
 
@@ -57,10 +66,16 @@ class SqliteMessages:
         claim: Claim | None,
         max_queues: int = 0,
         now: UnixMs,
+        daily_limit: int = 0,
     ) -> Accepted:
         return await self._database.hand_out(
             lambda transaction: messages.add(
-                transaction, publications, claim=claim, max_queues=max_queues, now=now
+                transaction,
+                publications,
+                claim=claim,
+                max_queues=max_queues,
+                now=now,
+                daily_limit=daily_limit,
             )
         )
 
@@ -173,6 +188,7 @@ class SqliteDeadLetters:
         claim: Claim | None,
         max_queues: int = 0,
         now: UnixMs,
+        daily_limit: int = 0,
     ) -> Accepted:
         return await self._database.hand_out(
             lambda transaction: dead_letters.replace(
@@ -185,6 +201,7 @@ class SqliteDeadLetters:
                 claim=claim,
                 max_queues=max_queues,
                 now=now,
+                daily_limit=daily_limit,
             )
         )
 
@@ -237,9 +254,13 @@ class SqliteQueues:
             lambda transaction: steering.delete_queue(transaction, project, name)
         )
 
-    async def cancel_deleted(self, limit: int, *, now: UnixMs) -> Changed:
+    async def cancel_deleted(
+        self, limit: int, *, named: tuple[ProjectId, str] | None = None, now: UnixMs
+    ) -> Changed:
         return await self._database.write(
-            lambda transaction: cancellations.cancel_deleted(transaction, limit, now=now)
+            lambda transaction: cancellations.cancel_deleted(
+                transaction, limit, named=named, now=now
+            )
         )
 
 
@@ -290,6 +311,72 @@ class SqliteFlowControlKeys:
         )
 
 
+class SqliteSchedules:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self, project: ProjectId) -> list[Schedule]:
+        return await self._database.read(
+            lambda connection: schedules.list_schedules(connection, project)
+        )
+
+    async def get(self, project: ProjectId, id: str) -> Schedule | None:
+        return await self._database.read(lambda connection: schedules.get(connection, project, id))
+
+    async def put(self, asked: NewSchedule, *, max_schedules: int, now: UnixMs) -> Planned:
+        return await self._database.write(
+            lambda transaction: schedules.put(
+                transaction, asked, max_schedules=max_schedules, now=now
+            )
+        )
+
+    async def pause(self, project: ProjectId, id: str) -> bool:
+        return await self._database.write(
+            lambda transaction: schedules.pause(transaction, project, id)
+        )
+
+    async def resume(
+        self, project: ProjectId, id: str, *, next_tick: NextTick, now: UnixMs
+    ) -> Planned:
+        return await self._database.write(
+            lambda transaction: schedules.resume(
+                transaction, project, id, next_tick=next_tick, now=now
+            )
+        )
+
+    async def delete(self, project: ProjectId, id: str) -> bool:
+        return await self._database.write(
+            lambda transaction: schedules.delete(transaction, project, id)
+        )
+
+    async def fire(
+        self,
+        limit: int,
+        *,
+        make_run: MakeRun,
+        due_by: UnixMs,
+        claim: Claim | None,
+        now: UnixMs,
+    ) -> Fired:
+        return await self._database.hand_out(
+            lambda transaction: schedules.fire(
+                transaction,
+                limit,
+                make_run=make_run,
+                due_by=due_by,
+                claim=claim,
+                now=now,
+            )
+        )
+
+    async def retime(self, limit: int, *, after: int, next_tick: NextTick, now: UnixMs) -> Retimed:
+        return await self._database.write(
+            lambda transaction: schedules.retime(
+                transaction, limit, after=after, next_tick=next_tick, now=now
+            )
+        )
+
+
 class SqliteProjects:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -300,9 +387,20 @@ class SqliteProjects:
     async def tokens(self) -> list[Token]:
         return await self._database.read(projects.list_tokens)
 
+    async def limits(self) -> dict[ProjectId, Mapping[str, int]]:
+        return await self._database.read(projects.list_limits)
+
+    async def next_id(self) -> ProjectId:
+        return await self._database.read(projects.next_id)
+
     async def add(self, project: Project, tokens: Items[Token]) -> bool:
         return await self._database.write(
             lambda transaction: projects.add(transaction, project, tokens)
+        )
+
+    async def remove(self, project: ProjectId, *, now: UnixMs) -> bool:
+        return await self._database.write(
+            lambda transaction: projects.remove(transaction, project, now=now)
         )
 
     async def set_keys(
@@ -312,9 +410,16 @@ class SqliteProjects:
             lambda transaction: projects.set_keys(transaction, project, keys, was=was, now=now)
         )
 
-    async def set_tokens(self, project: ProjectId, tokens: Items[Token]) -> None:
-        await self._database.write(
-            lambda transaction: projects.set_tokens(transaction, project, tokens)
+    async def set_tokens(
+        self, project: ProjectId, tokens: Items[Token], *, was: Items[Token]
+    ) -> bool:
+        return await self._database.write(
+            lambda transaction: projects.set_tokens(transaction, project, tokens, was=was)
+        )
+
+    async def set_limit(self, project: ProjectId, name: str, value: int | None) -> bool:
+        return await self._database.write(
+            lambda transaction: projects.set_limit(transaction, project, name, value)
         )
 
 
@@ -328,9 +433,14 @@ class SqliteUpkeep:
             lambda transaction: upkeep.prune(transaction, limit, horizon=horizon)
         )
 
+    async def forget_removed(self, limit: int, *, now: UnixMs) -> int:
+        return await self._database.write(
+            lambda transaction: removals.forget_removed(transaction, limit, now=now)
+        )
+
     async def newest_time(self) -> UnixMs:
         newest = await self._database.read(newest_sequence)
-        return time_of(newest)
+        return max(time_of(newest), await self._database.read(url_groups.newest_time))
 
     async def ping(self) -> None:
         await self._database.write(upkeep.ping)
@@ -372,6 +482,8 @@ class SqliteStore:
         self.dead_letters = SqliteDeadLetters(database, max_examined)
         self.queues = SqliteQueues(database)
         self.flow_control_keys = SqliteFlowControlKeys(database)
+        self.url_groups = SqliteUrlGroups(database)
+        self.schedules = SqliteSchedules(database)
         self.projects = SqliteProjects(database)
         self.upkeep = SqliteUpkeep(database, lock)
 

@@ -10,6 +10,9 @@ from typing import NamedTuple
 from relaypost.domain.gates import GateKind
 from relaypost.domain.types import GateId, ProjectId, UnixMs
 
+SPARE_TIMERS = 100
+"""How many may be out of date beside those that count; then they are dropped."""
+
 
 class WaitList(NamedTuple):
     """A list of parked messages; `id` is what their rows hold."""
@@ -69,6 +72,9 @@ class WaitLists:
     def kind_of(self, gate: GateId) -> GateKind:
         return self._lists[next(iter(self._of_gate[gate]))].kind
 
+    def project_of(self, gate: GateId) -> ProjectId:
+        return self._lists[next(iter(self._of_gate[gate]))].project
+
     def count_of(self, gate: GateId) -> int:
         return len(self._of_gate.get(gate, ()))
 
@@ -91,6 +97,9 @@ class WaitLists:
         elif self._opens_at.get(gate) != at:
             self._opens_at[gate] = at
             heapq.heappush(self._timers, (at, gate))
+            if len(self._timers) > 2 * len(self._opens_at) + SPARE_TIMERS:
+                self._timers = [(at, gate) for gate, at in self._opens_at.items()]
+                heapq.heapify(self._timers)
 
     def ring(self, now: UnixMs) -> None:
         """Turn timers that have run out into gates to look at."""

@@ -2,11 +2,16 @@
 
 import dns from "node:dns";
 import { createInterface } from "node:readline";
-import { Client, Receiver } from "@upstash/qstash";
+import * as qstash from "@upstash/qstash";
 import { startReceivers } from "./receivers.mjs";
 
+const { Client, Receiver } = qstash;
+
 const DEADLINE_MS = 20_000;
-const FIELDS = ["status", "limit", "remaining", "reset"];
+const FIELDS = [
+  "status", "limit", "remaining", "reset", "limitRequests", "limitTokens", "remainingRequests",
+  "remainingTokens", "resetRequests", "resetTokens",
+];
 
 // Standard output belongs to the answers: the SDK's own remarks go elsewhere.
 console.log = console.info = console.debug = console.warn = console.error;
@@ -30,7 +35,7 @@ const operations = {
     for (const [name, args] of steps) {
       value = args === undefined ? value[name] : await value[name](...args);
     }
-    return value;
+    return value?.[Symbol.asyncIterator] ? listOf(value) : value;
   },
   verify: ({ receiver, request }) => new Receiver(receiver).verify(request),
   verifyAll: ({ receiver, requests }) =>
@@ -38,6 +43,12 @@ const operations = {
   receivers: ({ keys }) => startReceivers(keys),
   strangers: () => strangers,
 };
+
+async function listOf(stream) {
+  const elements = [];
+  for await (const element of stream) elements.push(element);
+  return elements;
+}
 
 function clientOf(options) {
   const key = JSON.stringify(options);
@@ -62,11 +73,13 @@ function describe(error) {
   };
 }
 
-// What JSON can't say: {"$date": ms}, {"$bytes": base64}, {"$number": "NaN"}, {"$undefined": true}.
+// What JSON can't say: {"$date": ms}, {"$bytes": base64}, {"$number": "NaN"}, {"$undefined": true},
+// {"$provider": ["openai", {"token": ...}]}.
 function revive(_, value) {
   if (value?.$date !== undefined) return new Date(value.$date);
   if (value?.$bytes !== undefined) return new Blob([Buffer.from(value.$bytes, "base64")]);
   if (value?.$number !== undefined) return Number(value.$number);
+  if (value?.$provider !== undefined) return qstash[value.$provider[0]](value.$provider[1]);
   return value;
 }
 

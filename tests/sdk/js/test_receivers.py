@@ -4,14 +4,13 @@ The helpers of H3 and Nuxt accept no genuine signature of a message with a body 
 """
 
 import json
-from base64 import b64decode
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.support.javascript import Driver, JavaScriptError
+from tests.support.receiving import CASES, Case, check_echo, deliver, parsed_if_plain_json
 from tests.support.rest import RestApi
 from tests.support.servers import ROOT, Account
 from tests.support.sinks import Sink
@@ -22,22 +21,6 @@ GOLDEN = [
 ]
 HELPERS = ["app", "edge", "svelte", "solid", "pages"]
 MISSING = {"pages": 400}
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    method: str
-    content_type: str | None
-    body: str
-
-
-CASES = [
-    Case("POST", "application/json", '{"n": 1, "s": "wörld"}'),
-    Case("POST", "text/plain; charset=utf-8", "grüße"),
-    Case("POST", None, ""),
-    Case("PUT", "application/json; charset=utf-8", "[1]"),
-    Case("GET", None, ""),
-]
 
 
 @pytest.fixture(scope="module")
@@ -79,21 +62,8 @@ async def test_helpers_accept_deliveries(
     receivers: Receivers, rest: RestApi, sink: Sink, account: Account, helper: str, case: Case
 ) -> None:
     url = f"{await receivers.url_for(account)}/{helper}"
-    headers = {
-        "Upstash-Method": case.method,
-        "Upstash-Retries": "0",
-        "Upstash-Callback": sink.url_of("/callback"),
-    }
-    if case.content_type is not None:
-        headers["Content-Type"] = case.content_type
-    await rest.publish(url, headers, body=case.body.encode())
-    report = json.loads((await sink.wait_one("/callback")).body)
-    assert report["status"] == 200, b64decode(report["body"])
-    assert json.loads(b64decode(report["body"])) == {
-        "method": case.method,
-        "contentType": case.content_type,
-        "body": _as_handed_on(helper, case),
-    }
+    report = await deliver(case, url, rest=rest, sink=sink)
+    check_echo(report, case, body=parsed_if_plain_json(case) if helper == "pages" else case.body)
 
 
 @pytest.mark.parametrize("helper", HELPERS)
@@ -105,10 +75,3 @@ async def test_helpers_refuse_everybody_else(
         assert (await http.post(url)).status_code == MISSING.get(helper, 403)
         forged = {"Upstash-Signature": "a.b.c"}
         assert (await http.post(url, headers=forged)).status_code == 500
-
-
-def _as_handed_on(helper: str, case: Case) -> object:
-    """The Pages Router helper parses a body whose type is exactly `application/json`."""
-    if helper == "pages" and case.content_type == "application/json":
-        return json.loads(case.body)
-    return case.body

@@ -79,6 +79,9 @@ async def test_a_read_only_token(connect: Connect, database_url: str) -> None:
         assert (await sdk.message.get(published.message_id)).url == URL
         assert len((await sdk.log.list()).logs) == 1
         assert (await sdk.dlq.list()).messages == []
+        assert await sdk.queue.list() == []
+        assert (await sdk.flow_control.get("$")).parallelism_count == 0
+        assert (await sdk.flow_control.get_global_parallelism()).parallelism_max == 1000
         refused = [
             sdk.message.publish(url=URL),
             sdk.message.enqueue(queue="q", url=URL),
@@ -88,6 +91,12 @@ async def test_a_read_only_token(connect: Connect, database_url: str) -> None:
             sdk.message.cancel_all(),
             sdk.dlq.delete("1-0"),
             sdk.dlq.delete_many(["1-0"]),
+            sdk.queue.upsert("q"),
+            sdk.queue.delete("q"),
+            sdk.queue.pause("q"),
+            sdk.flow_control.pause("k"),
+            sdk.flow_control.pin("k", {"rate": 1}),
+            sdk.flow_control.reset_rate("k"),
             sdk.signing_key.get(),
             sdk.signing_key.rotate(),
         ]

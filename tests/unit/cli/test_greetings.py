@@ -6,7 +6,7 @@ from relaypost.app import Started
 from relaypost.cli.greetings import development_greeting, first_greeting
 from relaypost.cli.main import development_port
 from relaypost.domain.projects import SigningKeys
-from relaypost.service.projects import Credentials
+from relaypost.service.credentials import Credentials
 
 KEYS = SigningKeys(current="sig_1", next="sig_2")
 

@@ -1,12 +1,15 @@
 """The manual of the operator says what the program does: settings, routes, statuses are in it."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from relaypost.api import app, protocol
-from relaypost.api.routes import BULK, COLLECTIONS, ITEMS, RAW
+from relaypost.api.openapi.document import document
+from relaypost.api.routes import ACTIONS, PUBLIC
 from relaypost.cli.main import DEVELOPMENT_DEFAULTS, main
 from relaypost.cli.runs import BROKEN, HURRIED, NOT_STARTED
 from relaypost.config import TABLE, Setting
@@ -14,6 +17,7 @@ from relaypost.wire.errors import STATUSES
 
 ROOT = Path(__file__).resolve().parents[3]
 MANUAL = (ROOT / "docs/operations.md").read_text("utf-8")
+OPEN = {path.decode() for path in PUBLIC}
 PROTOCOL = "".join(
     path.read_text("utf-8") for path in sorted((ROOT / "docs/protocol/qstash-api").glob("*.md"))
 )
@@ -39,21 +43,52 @@ def test_other_defaults_of_development_are_told(name: str, value: str) -> None:
     assert f"| `{setting.environment}` | `{value}` |" in MANUAL
 
 
-@pytest.mark.parametrize("command", sorted(main.commands))
+def commands() -> list[str]:
+    """Each command, with the arguments that it must have."""
+    return sorted(
+        " ".join([*path, *(one.make_metavar(context) for one in command.params if one.required)])
+        for path, command in _leaves([], main)
+        for context in [click.Context(command)]
+    )
+
+
+def _leaves(path: list[str], command: click.Command) -> Iterator[tuple[list[str], click.Command]]:
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    for name, inner in command.commands.items():
+        yield from _leaves([*path, name], inner)
+
+
+@pytest.mark.parametrize("command", commands())
 def test_each_command_is_told(command: str) -> None:
     assert f"`relaypost {command}`" in MANUAL
 
 
-@pytest.mark.parametrize("path", sorted({*BULK, *COLLECTIONS, *dict(RAW), *dict(ITEMS)}))
-def test_each_route_is_in_the_protocol(path: bytes) -> None:
-    shown = re.escape(path.decode())
-    ending = r"\{" if path.endswith(b"/") else r"[`?( ,]"
+@pytest.mark.parametrize("option", ["--to-host", "--to-group", "--token-file", "--yes", "--json"])
+def test_options_of_commands_are_told(option: str) -> None:
+    assert re.search(rf"`{option}\b", MANUAL)
+
+
+@pytest.mark.parametrize("path", sorted({*document()["paths"]} - OPEN))
+def test_each_route_is_in_the_protocol(path: str) -> None:
+    start, parameter, _ = path.partition("{")
+    shown = re.escape(start)
+    ending = r"\{" if parameter else r"[`?( ,]"
 
     assert re.search(shown + ending, PROTOCOL)
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_each_probe_is_told(path: str) -> None:
+@pytest.mark.parametrize("prefix", sorted(ACTIONS))
+def test_each_action_is_in_the_protocol(prefix: bytes) -> None:
+    for ending in ACTIONS[prefix]:
+        action = re.escape(ending.decode().removesuffix("/"))
+        shown = re.escape(prefix.decode()) + r"\{\w+\}[^\n]*" + action + r"[`?( ,]"
+        assert re.search(shown, PROTOCOL)
+
+
+@pytest.mark.parametrize("path", sorted(OPEN))
+def test_each_route_without_token_is_told(path: str) -> None:
     assert f"`GET {path}`" in MANUAL
 
 

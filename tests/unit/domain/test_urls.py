@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaypost.domain.urls import InvalidUrl, host_of, name_of, path_of, split_url
+from relaypost.domain.urls import InvalidUrl, append_query, host_of, name_of, path_of, split_url
 
 
 @pytest.mark.parametrize(
@@ -197,3 +197,21 @@ def test_any_text_is_split_or_refused(rest: str, start: str) -> None:
 )
 def test_the_name_of_a_host_has_no_port(url: str, name: str) -> None:
     assert name_of(url) == name
+
+
+@pytest.mark.parametrize(
+    ("url", "joined"),
+    [
+        ("https://h", "https://h?a=1&b"),
+        ("https://h/p", "https://h/p?a=1&b"),
+        ("https://h/p&", "https://h/p&?a=1&b"),
+        ("https://h/p?", "https://h/p?a=1&b"),
+        ("https://h/p?x", "https://h/p?x&a=1&b"),
+        ("https://h/p?x&", "https://h/p?x&a=1&b"),
+        ("https://h/p?x?y", "https://h/p?x?y&a=1&b"),
+        ("https://h/p#f?g", "https://h/p?a=1&b#f?g"),
+        ("https://h/p?x#f#g", "https://h/p?x&a=1&b#f#g"),
+    ],
+)
+def test_parameters_behind_those_of_a_url(url: str, joined: str) -> None:
+    assert append_query(url, "a=1&b") == joined

@@ -5,6 +5,7 @@ import base64
 import json
 import logging
 import random
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from relaypost.domain.messages import State
 from relaypost.domain.outcomes import Outcome, Responded
 from relaypost.domain.sequences import counter_of, time_of
 from relaypost.engine.attempt import Attempts, Signing, describe
+from relaypost.engine.sender import Sender
 from relaypost.runtime import SeededIds
 from relaypost.wire.ids import dead_letter_text, message_text
 from tests.support.clocks import FakeClock
@@ -23,12 +25,19 @@ from tests.support.senders import ScriptedSender
 HOST = "api.example.com"
 
 
-def attempts(sender: ScriptedSender, *, clock: FakeClock | None = None, **signing: Any) -> Attempts:
+def attempts(
+    sender: ScriptedSender,
+    *,
+    clock: FakeClock | None = None,
+    apis: Mapping[str, Sender] | None = None,
+    **signing: Any,
+) -> Attempts:
     return Attempts(
         sender,
         clock=clock or FakeClock(),
         ids=SeededIds(random.Random(1)),
         signing=Signing(**{"keys_of": lambda _: project().keys} | signing),
+        apis=apis or {},
     )
 
 
@@ -70,6 +79,29 @@ async def test_signing_can_be_moved_back_and_marked() -> None:
     headers = dict(sender.requests[0].headers)
     assert claims(headers["Upstash-Signature"])["iat"] == NOW // 1000 - 5
     assert headers["Upstash-Region"] == "EU-CENTRAL-1"
+
+
+@pytest.mark.conformance("K-15")
+async def test_a_message_for_an_api_takes_its_own_way() -> None:
+    sender, llm = ScriptedSender(), ScriptedSender()
+    url = "http://then:1/v1/chat/completions"
+    settlement = await attempts(sender, apis={"llm": llm}).make(message(url=url, api="llm"))
+    assert settlement.transition.state is State.DELIVERED
+    assert sender.requests == []
+    (request,) = llm.requests
+    assert request.url == url
+    assert claims(dict(request.headers)["Upstash-Signature"])["sub"] == url
+
+
+@pytest.mark.conformance("K-15")
+async def test_an_api_that_is_not_there_any_more() -> None:
+    sender = ScriptedSender()
+    settlement = await attempts(sender).make(message(api="llm"))
+    assert settlement.transition.state is State.WAITING
+    (entry, *_) = settlement.transition.entries
+    assert entry.error == "api llm is not configured"
+    assert not settlement.reached
+    assert sender.requests == []
 
 
 @pytest.mark.parametrize(

@@ -270,3 +270,34 @@ async def test_the_clock_may_go_on_between_two_looks_at_it(in_ms: int) -> None:
         running = tasks.create_task(dispatcher.run())
         await store.claimed_again.wait()
         running.cancel()
+
+
+class LosesLeases:
+    """A store that has lost every lease but the newest one; a claim takes a while."""
+
+    def __init__(self) -> None:
+        self.claimed: asyncio.Queue[LeaseId] = asyncio.Queue()
+        self.go_on = asyncio.Event()
+
+    async def claim(self, claim: Claim, *, now: UnixMs) -> Claimed:
+        self.claimed.put_nowait(claim.lease)
+        await self.go_on.wait()
+        return Claimed([], more=False, next_due_at=None)
+
+
+@in_virtual_time
+async def test_a_lease_that_is_lost_during_a_claim_leaves_nothing_unclaimed() -> None:
+    """A claim by a lost lease takes nothing, and says nothing of what is due."""
+    store: Any = LosesLeases()
+    dispatcher = Dispatcher(
+        store, clock=TickingClock(), slots=Slots(1), attempt=lambda _message, _lease: None
+    )
+    dispatcher.hold(LeaseId(1))
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(dispatcher.run())
+        assert await store.claimed.get() == LeaseId(1)
+        dispatcher.hold(LeaseId(2))
+        store.go_on.set()
+        async with asyncio.timeout(1):
+            assert await store.claimed.get() == LeaseId(2)
+        running.cancel()

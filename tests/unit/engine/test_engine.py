@@ -10,7 +10,7 @@ from relaypost.domain.messages import Message, State
 from relaypost.engine.engine import delivery_log
 from relaypost.store.sqlite import leases
 from tests.support.engines import Running, make_engine, running_engine
-from tests.support.messages import BUSY, new_message
+from tests.support.messages import BUSY, OTHER_PROJECT, new_message, project
 from tests.support.tasks import start, turn
 from tests.support.virtual_time import in_virtual_time
 
@@ -211,3 +211,63 @@ async def test_one_line_for_each_attempt(caplog: pytest.LogCaptureFixture) -> No
     lines = [record for record in caplog.records if record.name == delivery_log.name]
     shown = [(line.levelname, vars(line)["state"], vars(line)["status"]) for line in lines]
     assert shown == [("WARNING", "WAITING", 503), ("INFO", "DELIVERED", 200)]
+
+
+@in_virtual_time
+async def test_attempts_of_a_removed_project_are_given_up() -> None:
+    async with running_engine(max_open_attempts=10) as running:
+        await running.store.projects.add(project(OTHER_PROJECT), [])
+        running.sender.hold("a.example.com")
+        of_other = new_message(A, project_id=OTHER_PROJECT)
+        (kept,) = await running.publish(new_message(A))
+        await running.publish(of_other, of_other, new_message("https://b.example.com/"))
+        await running.publish(new_message(delay_ms=500, project_id=OTHER_PROJECT))
+        await running.wait_idle()
+        assert running.sender.open == 3
+        await running.store.projects.remove(OTHER_PROJECT, now=running.clock.now())
+        await running.engine.abandon(OTHER_PROJECT)
+        assert running.sender.open == 1
+        assert running.free_slots == 9
+        while await running.store.upkeep.forget_removed(100, now=running.clock.now()):
+            pass
+        sent = len(running.sender.requests)
+        running.sender.release("a.example.com")
+        await asyncio.sleep(100)
+        assert len(running.sender.requests) == sent
+        assert running.free_slots == 10
+        assert (await running.get(kept)).state is State.DELIVERED
+        assert rescued(running) == 0
+
+
+@in_virtual_time
+async def test_an_attempt_that_has_not_begun_gives_its_slot_back() -> None:
+    async with running_engine(max_open_attempts=10) as running:
+        await running.store.projects.add(project(OTHER_PROJECT), [])
+        running.sender.hold("a.example.com")
+        await running.publish(new_message(A, project_id=OTHER_PROJECT))
+        await running.engine.abandon(OTHER_PROJECT)
+        assert (running.free_slots, running.sender.open) == (10, 0)
+
+
+@in_virtual_time
+async def test_what_was_claimed_before_a_removal_is_not_attempted_after_it() -> None:
+    async with running_engine(max_open_attempts=10) as running:
+        await running.store.projects.add(project(OTHER_PROJECT), [])
+        await running.engine.abandon(OTHER_PROJECT)
+        await running.publish(new_message(A, project_id=OTHER_PROJECT))
+        await running.wait_idle()
+        assert running.sender.requests == []
+        assert running.free_slots == 10
+
+
+@in_virtual_time
+async def test_a_removal_that_was_cut_off_is_ended() -> None:
+    async with running_engine() as running:
+        await running.store.projects.add(project(OTHER_PROJECT), [])
+        for _ in range(7):
+            of_other = [new_message(project_id=OTHER_PROJECT, delay_ms=1000) for _ in range(100)]
+            await running.publish(*of_other)
+        await running.store.projects.remove(OTHER_PROJECT, now=running.clock.now())
+        await asyncio.sleep(5)
+        assert states(running) == []
+        assert await running.store.upkeep.forget_removed(1, now=running.clock.now()) == 0

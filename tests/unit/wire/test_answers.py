@@ -1,6 +1,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from relaypost.domain.messages import Publication, Published
 from relaypost.domain.types import MessageId
 from relaypost.wire.answers import batch_answer, publish_answer
@@ -25,6 +27,18 @@ def published(*ids: MessageId, **fields: Any) -> Published:
 def test_a_url_is_answered_by_an_object() -> None:
     status, body = publish_answer(TO_URL, published(ONE))
     assert (status, body) == (200, f'{{"messageId":"{FIRST}","url":"{URL}"}}'.encode())
+
+
+@pytest.mark.conformance("K-16")
+def test_an_api_is_answered_without_its_url() -> None:
+    (message,) = TO_URL.messages
+    to_api = replace(message, envelope=replace(message.envelope, api="llm"))
+    publication = Publication(messages=(to_api,))
+    expected = f'{{"messageId":"{FIRST}"}}'.encode()
+    assert publish_answer(publication, published(ONE)) == (200, expected)
+    assert batch_answer([(publication, published(ONE))]) == (200, b"[%b]" % expected)
+    repeated = f'{{"messageId":"{FIRST}","deduplicated":true}}'.encode()
+    assert publish_answer(publication, published(ONE, duplicate=True)) == (202, repeated)
 
 
 def test_a_duplicate_is_answered_by_the_first_id_and_202() -> None:

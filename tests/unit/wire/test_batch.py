@@ -4,11 +4,15 @@ from typing import Any
 import pytest
 
 from relaypost.domain.errors import Invalid, QuotaExceeded, RelaypostError
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Envelope, Publication
-from relaypost.wire.batch import read_batch
+from relaypost.wire.batch import decode_batch, destinations
 from relaypost.wire.errors import error_body, status_of
-from tests.support.publishing import URL, context, publish
+from relaypost.wire.fan_out import group_names
+from relaypost.wire.queues import QUEUE_NAME_RULE
+from tests.support.publishing import URL, context, publish, read_batch
+from tests.support.url_groups import CHAT, MAIL, known
 
 NO_SCHEME = "invalid destination url: endpoint has invalid scheme, add http:// or https://"
 
@@ -52,6 +56,41 @@ def test_an_item_is_like_the_single_request() -> None:
         "Upstash-Deduplication-Id": "d",
     }
     assert batch(item(headers=headers, body="b")) == (publish(URL, headers, body=b"b"),)
+
+
+LLM = "http://llm:1/v1/chat/completions"
+FOR_LLM = {"destination": "api/llm", "body": {"model": "m"}}
+
+
+@pytest.mark.conformance("K-16")
+@pytest.mark.parametrize(
+    ("fields", "callback"),
+    [
+        ({"headers": {"upstash-callback": URL}}, URL),
+        ({"callback": URL}, URL),
+        ({"callback": "https://h/other", "headers": {"UPSTASH-Callback": URL}}, URL),
+        ({"callback": URL, "headers": {"Upstash-Callback": ["", " "], "n": 1}}, URL),
+    ],
+)
+def test_items_for_the_llm(fields: dict[str, Any], callback: str) -> None:
+    """One example of the documentation has the callback beside the destination."""
+    given = only(batch({**FOR_LLM, **fields}, llm_url=LLM))
+    assert (given.url, given.api, given.body) == (LLM, "llm", b'{"model":"m"}')
+    assert given.callback is not None
+    assert given.callback.url == callback
+
+
+@pytest.mark.conformance("K-15", "K-16")
+@pytest.mark.parametrize("fields", [{}, {"callback": None}, {"callback": ""}, {"callback": [URL]}])
+def test_items_for_the_llm_without_a_callback(fields: dict[str, Any]) -> None:
+    error = {"error": "Upstash-Callback is required for api/llm", "index": 0}
+    assert refusal({**FOR_LLM, **fields}, llm_url=LLM) == (400, error)
+    assert refusal({**FOR_LLM, "callback": "a\nb"}, llm_url=LLM)[0] == 400
+
+
+@pytest.mark.parametrize("callback", ["https://h/", 5])
+def test_elsewhere_a_callback_beside_the_destination_is_nothing(callback: object) -> None:
+    assert only(batch(item(callback=callback), llm_url=LLM)).callback is None
 
 
 @pytest.mark.conformance("P-31")
@@ -162,10 +201,28 @@ def test_invalid_queues(queue: Any) -> None:
     assert refusal(item(queue=queue))[1]["error"] == "invalid queue"
 
 
-def test_queues_are_refused() -> None:
-    text = "invalid Upstash-Queue-Name: queues are not available yet"
-    assert refusal(item(), item(queue="q")) == (400, {"error": text, "index": 1})
-    assert refusal(item(queue="a/b"))[1]["error"].startswith("queue name may only contain")
+@pytest.mark.conformance("P-31")
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"queue": "q"}, "q"),
+        ({"queue": "q", "headers": {"Upstash-Queue-Name": "r"}}, "q"),
+        ({"queue": "", "headers": {"upstash-queue-name": "r"}}, "r"),
+        ({"queue": None}, None),
+    ],
+)
+def test_queues(fields: dict[str, Any], expected: str | None) -> None:
+    assert only(batch(item(**fields))).queue_name == expected
+
+
+def test_names_of_queues_that_make_no_sense() -> None:
+    answer = refusal(item(queue="q"), item(queue="a/b"))
+    assert answer == (400, {"error": QUEUE_NAME_RULE, "index": 1})
+
+
+def test_flow_control_of_an_item() -> None:
+    headers = {"Upstash-Flow-Control-Key": "k", "Upstash-Flow-Control-Value": "rate=1"}
+    assert only(batch(item(headers=headers))).flow_control == FlowControl(key="k", rate=1)
 
 
 @pytest.mark.parametrize("wrong", [1, "x", None, []])
@@ -249,6 +306,47 @@ def test_quotas_of_a_batch() -> None:
     assert refusal(item(), item(body="éé"), limits=limits) == (412, {"error": text, "index": 1})
     text = "request body too large, current limit: 400"
     assert refusal(item(body="x" * 400), limits=limits) == (413, {"error": text})
+
+
+def test_endpoints_of_groups_count_in_a_batch() -> None:
+    limits = Limits(max_batch_messages=3)
+    assert len(batch({"destination": "grp"}, item(), limits=limits, groups=known())) == 2
+    text = "quota maxBatchMessages exceeded, current limit: 3"
+    group = {"destination": "grp"}
+    assert refusal(group, group, limits=limits, groups=known()) == (412, {"error": text})
+
+
+@pytest.mark.conformance("P-29")
+@pytest.mark.parametrize("loose", [{}, {"body": 1}])
+def test_an_item_for_a_group(loose: dict[str, Any]) -> None:
+    """Its destination is data: no option is cut out of its query."""
+    group = {"destination": "grp?a=1&upstash-retries=1", **loose}
+    (plain, fanned) = batch(item(), group, groups=known())
+    assert [one.envelope.url for one in plain.messages] == [URL]
+    assert [one.envelope.url for one in fanned.messages] == [
+        f"{endpoint.url}?a=1&upstash-retries=1" for endpoint in (MAIL, CHAT)
+    ]
+    assert {one.envelope.topic_name for one in fanned.messages} == {"grp"}
+
+
+@pytest.mark.parametrize("query", ["a=\n", "a=\x00", "\x7f"])
+def test_a_query_cannot_break_out_of_the_url_of_an_endpoint(query: str) -> None:
+    text = "invalid destination url: endpoint has control characters"
+    refused = refusal({"destination": f"grp?{query}"}, groups=known())
+    assert refused == (400, {"error": text, "index": 0})
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [{"destination": "a"}, {"destination": "b?x=1"}, item(), {"destination": "a"}],
+        [{"destination": "a", "body": 1}, {"destination": 7}, {"destination": "b"}, 7, {}, None],
+    ],
+    ids=["strict", "loose"],
+)
+def test_the_groups_that_a_batch_may_mean(items: list[Any]) -> None:
+    decoded = decode_batch(json.dumps(items).encode(), Limits())
+    assert group_names(destinations(decoded)) == {"a", "b"}
 
 
 def test_without_limits() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from relaypost.domain.errors import (
     BodyTooLarge,
+    DailyLimitReached,
     Forbidden,
     Invalid,
     NotFound,
@@ -12,6 +13,8 @@ from relaypost.domain.errors import (
     StoreUnavailable,
     Unauthorized,
 )
+from relaypost.domain.rate_limits import daily_limit
+from relaypost.domain.types import UnixMs
 from relaypost.domain.urls import InvalidUrl
 from relaypost.wire.errors import STATUSES, error_body, status_of
 
@@ -26,6 +29,7 @@ from relaypost.wire.errors import STATUSES, error_body, status_of
         (NotFound("x"), 404),
         (QuotaExceeded("x"), 412),
         (BodyTooLarge("x"), 413),
+        (DailyLimitReached(daily_limit(1, used=1, now=UnixMs(0))), 429),
         (StoreUnavailable("x"), 503),
         (RelaypostError("x"), 500),
     ],

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from relaypost.domain.errors import Invalid, QuotaExceeded
 from relaypost.domain.flow_control import FlowControl
-from relaypost.wire.flow_control import read_flow_control
+from relaypost.wire.flow_control import check_period, read_flow_control
 
 MALFORMED = (
     "Upstash-Flow-Control-Value should be either rate=X or parallelism=Y, "
@@ -75,11 +77,21 @@ def test_a_key_and_its_value_come_together(key: str | None, value: str | None) -
     assert str(refused.value) == TOGETHER
 
 
-def test_a_long_period() -> None:
+@pytest.mark.parametrize(
+    ("period_s", "limit_ms", "shown"),
+    [
+        (604_801, 604_800_000, "7 days"),
+        (3_601, 3_600_000, "3600 seconds"),
+        (86_401, 86_400_000, "86400 seconds"),
+    ],
+)
+def test_a_long_period(period_s: int, limit_ms: int, shown: str) -> None:
+    asked = FlowControl(key="k", rate=1, period_s=period_s)
     with pytest.raises(Invalid) as refused:
-        read("rate=1, period=8d")
-    reason = "invalid Upstash-Flow-Control-Value: period can be at most 7 days"
+        check_period(asked, "Upstash-Callback-", max_period_ms=limit_ms)
+    reason = f"invalid Upstash-Callback-Flow-Control-Value: period can be at most {shown}"
     assert str(refused.value) == reason
+    check_period(replace(asked, period_s=limit_ms // 1000), "", max_period_ms=limit_ms)
 
 
 @pytest.mark.parametrize(

@@ -11,21 +11,19 @@ import pytest
 
 from relaypost.domain.errors import RelaypostError
 from relaypost.domain.messages import Publication
-from relaypost.wire.batch import read_batch
+from relaypost.domain.url_groups import UrlGroup
 from relaypost.wire.destinations import is_name
-from relaypost.wire.publish import QUEUE_NAME_RULE, read_publication
+from relaypost.wire.publish import read_publication
+from relaypost.wire.queues import QUEUE_NAME_RULE
 from relaypost.wire.targets import cut_queue
-from tests.support.publishing import context, pairs
+from tests.support.publishing import context, pairs, read_batch
+from tests.support.url_groups import MAIL, known, url_group
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 ROUTES = re.compile(r"(?:/prefix)?/v2/(publish/|enqueue/|batch)(.*)")
 
-GROUPS = ("grp", "foo")
-NOT_YET = {
-    "queue": "invalid Upstash-Queue-Name: queues are not available yet",
-    "flow": "invalid Upstash-Flow-Control-Key: flow control is not available yet",
-    "api/llm": "invalid destination url: api llm is not configured",
-}
+GROUPS: Mapping[str, UrlGroup] = known(url_group(name="grp"), url_group(name="foo"))
+NOT_YET = {"api/llm": "invalid destination url: api llm is not configured"}
 INVALID = {
     ("upstash-delay", "-1s"): 'invalid Upstash-Delay: "-1s" is not a valid duration',
     ("upstash-delay", "NaNs"): 'invalid Upstash-Delay: "NaNs" is not a valid duration',
@@ -54,13 +52,17 @@ class Recorded:
 
     def read(self) -> tuple[Publication, ...]:
         if self.route == "batch":
-            return read_batch(self.body, context())
+            return read_batch(self.body, context(groups=GROUPS))
         queue, path = None, self.path
         if self.route == "enqueue/":
             queue, path = cut_queue(path)
-        headers = pairs(self.headers)
         publication = read_publication(
-            path, self.query, headers=headers, body=self.body, context=context(), queue=queue
+            path,
+            self.query,
+            headers=pairs(self.headers),
+            body=self.body,
+            context=context(groups=GROUPS),
+            queue=queue,
         )
         return (publication,)
 
@@ -81,16 +83,11 @@ def fields(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def refusals(destination: str, headers: Mapping[str, str], queue: str | None) -> Iterator[str]:
     lowered = {name.lower(): value for name, value in headers.items()}
-    if destination in GROUPS:
-        yield f"topic {destination} not found"
     if destination in NOT_YET:
         yield NOT_YET[destination]
-    if queue:
-        yield NOT_YET["queue"] if is_name(queue) else QUEUE_NAME_RULE
-    wrong = [text for (name, value), text in INVALID.items() if lowered.get(name) == value]
-    yield from wrong
-    if "upstash-flow-control-key" in lowered and not wrong:
-        yield NOT_YET["flow"]
+    if queue and not is_name(queue):
+        yield QUEUE_NAME_RULE
+    yield from (text for (name, value), text in INVALID.items() if lowered.get(name) == value)
 
 
 def recorded(name: str) -> list[Any]:
@@ -122,15 +119,17 @@ def test_it_is_accepted_or_refused_as_it_should(request_: Recorded) -> None:
         assert all(publication.messages for publication in request_.read())
 
 
+FIRST_URLS = {name.encode(): MAIL.url.encode() for name in GROUPS}
+
+
 @pytest.mark.conformance("P-8")
 @pytest.mark.parametrize("request_", [one for one in ALL if one.values[0].route == "publish/"])
 def test_what_is_delivered_is_what_the_user_gave(request_: Recorded) -> None:
     if request_.refusals():
         return
-    ((message,),) = (publication.messages for publication in request_.read())
-    assert message.envelope.url.encode() == (
-        request_.path + b"?" + request_.query if request_.query else request_.path
-    )
+    ((message, *_),) = (publication.messages for publication in request_.read())
+    destination = request_.path + b"?" + request_.query if request_.query else request_.path
+    assert message.envelope.url.encode() == FIRST_URLS.get(destination, destination)
     assert message.envelope.body == request_.body
     delivered = {name.lower(): value for name, value in message.envelope.headers}
     assert delivered == forwarded(request_.headers)

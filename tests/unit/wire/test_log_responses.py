@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.logs import LogEntry, LogState, NewLogEntry
 from relaypost.domain.messages import Callback, Envelope, Message, Redaction, State
 from relaypost.domain.sequences import sequence
@@ -28,6 +29,8 @@ SEALED = Envelope(
     callback=Callback(url="https://c/", headers=(("X-Trace", "9f2"),), timeout_ms=1),
     failure_callback=Callback(url="https://f/", headers=(("X-F", "1"),), timeout_ms=1),
     labels=("shop", "nightly"),
+    queue_name="invoices",
+    flow_control=FlowControl(key="erp", parallelism=2, rate=10, period_s=60),
     caller_ip="203.0.113.7",
 )
 ERROR = NewLogEntry(
@@ -52,6 +55,11 @@ SHARED = {
     "callbackHeaders": {"X-Trace": ["9f2"]},
     "failureCallback": "https://f/",
     "failureCallbackHeaders": {"X-F": ["1"]},
+    "queueName": "invoices",
+    "flowControlKey": "erp",
+    "parallelism": 2,
+    "rate": 10,
+    "period": 60,
     "label": "shop",
     "labels": ["shop", "nightly"],
     "callerIP": "203.0.113.7",

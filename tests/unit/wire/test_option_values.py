@@ -1,6 +1,7 @@
 import pytest
 
 from relaypost.domain.errors import Invalid, QuotaExceeded
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.limits import Limits
 from relaypost.wire.option_values import (
     NOTHING_GIVEN,
@@ -155,7 +156,21 @@ def test_exactly_the_limit_is_allowed() -> None:
         check_delay(10_001, LIMITS)
 
 
-UNLIMITED = Limits(max_retries=0, max_timeout_ms=0, max_delay_ms=0)
+def test_a_period_above_its_limit_makes_no_sense() -> None:
+    def given(period_s: int) -> OptionValues:
+        return OptionValues(flow_control=FlowControl(key="k", rate=1, period_s=period_s))
+
+    check_quotas(given(604_800), LIMITS)
+    with pytest.raises(Invalid, match="invalid Upstash-Flow-Control-Value: period can be at most"):
+        check_quotas(given(604_801), LIMITS)
+    with pytest.raises(Invalid, match="invalid Upstash-Callback-Flow-Control-Value"):
+        check_quotas(given(604_801), LIMITS, prefix="Upstash-Callback-")
+    check_quotas(given(UNLIMITED_MS // 1000), UNLIMITED)
+    with pytest.raises(Invalid):
+        check_quotas(given(UNLIMITED_MS // 1000 + 1), UNLIMITED)
+
+
+UNLIMITED = Limits(max_retries=0, max_timeout_ms=0, max_delay_ms=0, max_period_ms=0)
 
 
 def test_zero_is_unlimited_up_to_what_can_be_stored() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from relaypost.domain.errors import Invalid, QuotaExceeded
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.messages import Callback, Envelope, NewMessage, Redaction
 from relaypost.domain.types import UnixMs
 from relaypost.wire.overrides import read_overrides
@@ -19,6 +20,7 @@ CALLBACK = Callback(
     retry_delay="1000",
     delay_ms=5_000,
     labels=("c",),
+    flow_control=FlowControl(key="done", parallelism=1),
     failure_callback=Callback(url=BROKEN, timeout_ms=2_000),
 )
 DEAD = Envelope(
@@ -36,6 +38,8 @@ DEAD = Envelope(
     topic_name="grp",
     endpoint_name="first",
     schedule_id="scd_1",
+    queue_name="invoices",
+    flow_control=FlowControl(key="erp", rate=10, period_s=60),
 )
 
 
@@ -80,12 +84,28 @@ def test_without_options_the_message_is_copied() -> None:
             {"failure_callback": Callback(url=DONE, timeout_ms=7_200_000)},
         ),
         ("Failure-Callback-Retries", "1", {}),
+        ("Queue-Name", "mails", {"queue_name": "mails"}),
     ],
 )
 def test_an_option_replaces_what_was_copied(option: str, text: str, change: dict[str, Any]) -> None:
     expected = replace(DEAD, **change)
     assert retried({f"Upstash-{option}": text}).envelope == expected
     assert retried(query=f"upstash-{option.lower()}={text}").envelope == expected
+
+
+def test_a_new_key_replaces_the_old_one_whole() -> None:
+    given = retried({"Upstash-Flow-Control-Key": "k", "Upstash-Flow-Control-Value": "rate=1"})
+    assert given.envelope.flow_control == FlowControl(key="k", rate=1)
+    query = "upstash-flow-control-key=k&upstash-flow-control-value=parallelism%3D2"
+    assert retried(query=query).envelope.flow_control == FlowControl(key="k", parallelism=2)
+
+
+def test_the_callback_gets_a_new_key() -> None:
+    lines = {"Flow-Control-Key": "k", "Flow-Control-Value": "rate=1"}
+    given = retried_callback({f"Upstash-Callback-{name}": text for name, text in lines.items()})
+    assert given == replace(CALLBACK, flow_control=FlowControl(key="k", rate=1))
+    own = retried({f"Upstash-Failure-Callback-{name}": text for name, text in lines.items()})
+    assert own.envelope == DEAD
 
 
 def test_the_header_counts_before_the_query() -> None:
@@ -152,24 +172,24 @@ def test_what_the_message_hides_anew_its_callbacks_hide_too() -> None:
     [
         ({"Upstash-Retries": "x"}, 'invalid Upstash-Retries: "x" is not a valid integer'),
         ({"Upstash-Callback": "grp"}, "invalid callback url: endpoint has invalid scheme"),
-        ({"Upstash-Queue-Name": "q"}, "invalid Upstash-Queue-Name: queues are not available"),
+        ({"Upstash-Queue-Name": "a b"}, "invalid Upstash-Queue-Name: queue name may only"),
         (
-            {"Upstash-Flow-Control-Key": "k", "Upstash-Flow-Control-Value": "rate=1"},
-            "invalid Upstash-Flow-Control-Key: flow control is not available yet",
+            {"Upstash-Flow-Control-Key": "k"},
+            "Upstash-Flow-Control-Key and Upstash-Flow-Control-Value should be provided together",
         ),
         (
             {
-                "Upstash-Callback-Flow-Control-Key": "k",
+                "Upstash-Callback-Flow-Control-Key": "$",
                 "Upstash-Callback-Flow-Control-Value": "rate=1",
             },
-            "invalid Upstash-Callback-Flow-Control-Key: flow control is not available yet",
+            'invalid Upstash-Callback-Flow-Control-Key: "$" is reserved',
         ),
         (
             {
                 "Upstash-Callback-Failure-Callback-Flow-Control-Key": "k",
-                "Upstash-Callback-Failure-Callback-Flow-Control-Value": "rate=1",
+                "Upstash-Callback-Failure-Callback-Flow-Control-Value": "rate=1, period=8d",
             },
-            "invalid Upstash-Callback-Failure-Callback-Flow-Control-Key: flow control is not",
+            "invalid Upstash-Callback-Failure-Callback-Flow-Control-Value: period can be at most",
         ),
     ],
 )

@@ -4,12 +4,17 @@ import pytest
 
 from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.errors import Invalid, NotFound, QuotaExceeded, RelaypostError
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import Deduplication, Envelope, NewMessage, Redaction
 from relaypost.domain.types import Headers, ProjectId, UnixMs
 from relaypost.wire.errors import status_of
 from tests.support.publishing import NOW, URL, HeaderLines, envelope, message, pairs, publish
 
+MALFORMED_LIMITS = (
+    "Upstash-Flow-Control-Value should be either rate=X or parallelism=Y, "
+    "or both as comma-separated values"
+)
 BEARER = ("Authorization", "Bearer secret")
 
 
@@ -258,8 +263,10 @@ def test_what_makes_the_same_content() -> None:
         content_key(Forward_X="1"),
         content_key(Forward_X="2"),
         content_key(URL + "?a"),
+        content_key(Queue_Name="q"),
     ]
-    assert len({one, *others}) == 5
+    assert len({one, *others}) == 6
+    assert content_key(Flow_Control_Key="k", Flow_Control_Value="rate=1") == one
 
 
 def test_a_body_at_the_limit_and_above() -> None:
@@ -297,7 +304,6 @@ def test_the_policy_is_that_of_the_context() -> None:
 
 CRON = "Upstash-Cron is not allowed on this endpoint, use /v2/schedules/{destination}"
 QUEUE_RULE = "queue name may only contain alphanumeric characters, hyphens, underscores and periods"
-NO_QUEUES = "invalid Upstash-Queue-Name: queues are not available yet"
 
 
 def test_a_schedule_has_a_route_of_its_own() -> None:
@@ -307,27 +313,95 @@ def test_a_schedule_has_a_route_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("headers", "queue", "text"),
     [
-        ({"Upstash-Queue-Name": "q"}, None, NO_QUEUES),
-        ({}, "q", NO_QUEUES),
         ({"Upstash-Queue-Name": "a/b"}, None, f"invalid Upstash-Queue-Name: {QUEUE_RULE}"),
         ({}, "a/b", QUEUE_RULE),
         ({}, "", QUEUE_RULE),
         ({"Upstash-Queue-Name": "q"}, "..", QUEUE_RULE),
     ],
 )
-def test_queues(headers: HeaderLines, queue: str | None, text: str) -> None:
+def test_names_of_queues_that_make_no_sense(
+    headers: HeaderLines, queue: str | None, text: str
+) -> None:
     assert refusal(headers=headers, queue=queue) == (400, text)
 
 
-@pytest.mark.parametrize("group", ["", "Callback-", "Failure-Callback-"])
-def test_flow_control_is_refused_where_it_would_count(group: str) -> None:
-    urls = {"Upstash-Callback": URL, "Upstash-Failure-Callback": URL}
-    limits = {
-        f"Upstash-{group}Flow-Control-Key": "k",
-        f"Upstash-{group}Flow-Control-Value": "rate=1",
+@pytest.mark.parametrize(
+    ("headers", "queue", "expected"),
+    [
+        ({}, None, None),
+        ({}, "q", "q"),
+        ({"Upstash-Queue-Name": "q"}, None, "q"),
+        ({"Upstash-Queue-Name": "r"}, "q", "q"),
+    ],
+)
+def test_the_queue_of_the_route_wins(
+    headers: HeaderLines, queue: str | None, expected: str | None
+) -> None:
+    assert envelope(headers=headers, queue=queue).queue_name == expected
+
+
+def limits_of(value: str, *, group: str = "", key: str = "k") -> dict[str, str]:
+    return {
+        f"Upstash-{group}Flow-Control-Key": key,
+        f"Upstash-{group}Flow-Control-Value": value,
     }
-    text = f"invalid Upstash-{group}Flow-Control-Key: flow control is not available yet"
-    assert refusal(headers=urls | limits) == (400, text)
+
+
+@pytest.mark.conformance("P-22")
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("rate=23, period=1h30m3s", FlowControl(key="k", rate=23, period_s=5403)),
+        ("parallelism=5", FlowControl(key="k", parallelism=5)),
+    ],
+)
+def test_flow_control(value: str, expected: FlowControl) -> None:
+    assert envelope(headers=limits_of(value)).flow_control == expected
+    query = f"?upstash-flow-control-key=k&upstash-flow-control-value={value.replace(' ', '+')}"
+    assert envelope(URL + query).flow_control == expected
+
+
+@pytest.mark.conformance("P-22", "A-5")
+@pytest.mark.parametrize(
+    ("headers", "text"),
+    [
+        (limits_of("period=1m"), MALFORMED_LIMITS),
+        (limits_of("parallelism=0", group="Callback-"), MALFORMED_LIMITS),
+        (
+            limits_of(""),
+            "Upstash-Flow-Control-Key and Upstash-Flow-Control-Value should be provided together",
+        ),
+        (
+            limits_of("rate=1", key="$"),
+            'invalid Upstash-Flow-Control-Key: "$" is reserved',
+        ),
+        (
+            limits_of("rate=1, period=8d", group="Failure-Callback-"),
+            "invalid Upstash-Failure-Callback-Flow-Control-Value: period can be at most 7 days",
+        ),
+    ],
+)
+def test_flow_control_that_makes_no_sense(headers: HeaderLines, text: str) -> None:
+    assert refusal(headers=headers) == (400, text)
+
+
+def test_callbacks_have_keys_of_their_own() -> None:
+    urls = {"Upstash-Callback": URL, "Upstash-Failure-Callback": URL}
+    nested = {"Upstash-Callback-Failure-Callback": URL}
+    given = envelope(
+        headers=urls
+        | nested
+        | limits_of("rate=1")
+        | limits_of("rate=2", group="Callback-")
+        | limits_of("rate=3", group="Callback-Failure-Callback-")
+    )
+    assert given.flow_control == FlowControl(key="k", rate=1)
+    assert given.callback is not None
+    assert given.callback.flow_control == FlowControl(key="k", rate=2)
+    assert given.callback.failure_callback is not None
+    assert given.callback.failure_callback.flow_control == FlowControl(key="k", rate=3)
+    assert given.failure_callback is not None
+    assert given.failure_callback.flow_control is None
 
 
 STEP = {"Upstash-Workflow-RunId": "wfr_1", "Upstash-Workflow-Init": "false"}

@@ -315,7 +315,17 @@ def test_filters_in_a_body() -> None:
 @pytest.mark.parametrize("read", BULK_READERS)
 @pytest.mark.parametrize(
     "body",
-    [b"[]", b'"x"', b"1", b"{", b"\xff", b"[" * 5000, b'{"label":true}', b'{"label":{}}'],
+    [
+        b"[]",
+        b'"x"',
+        b"1",
+        b"{",
+        b"\xff",
+        b'{"label":"\xff"}',
+        b"[" * 5000,
+        b'{"label":true}',
+        b'{"label":{}}',
+    ],
 )
 def test_bodies_that_say_nothing_sensible(read: BulkReader, body: bytes) -> None:
     assert error(read, b"", body).startswith("invalid JSON body: ")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from relaypost.domain.dead_letters import DeadLetter, LastResponse
+from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.messages import Callback, Envelope, Message, Redaction, State
 from relaypost.domain.projects import SigningKeys
 from relaypost.domain.sequences import sequence
@@ -47,6 +48,8 @@ FULL = Envelope(
     topic_name="group",
     endpoint_name="first",
     schedule_id="scd_1",
+    queue_name="invoices",
+    flow_control=FlowControl(key="erp", parallelism=2, rate=10, period_s=60),
 )
 
 
@@ -83,6 +86,14 @@ def test_a_message_with_nothing_set_has_the_required_fields_only() -> None:
     }
 
 
+@pytest.mark.conformance("K-15")
+def test_what_was_published_to_an_api_says_so() -> None:
+    for_llm = replace(PLAIN, api="llm")
+    assert shown(for_llm)["api"] == "llm"
+    answer = LastResponse(status=500, headers=(), body=b"")
+    assert json.loads(dead_letter_body(dead_letter(for_llm, answer)))["api"] == "llm"
+
+
 def test_a_message_with_everything_set() -> None:
     assert shown(FULL) == {
         "messageId": message_text(ID),
@@ -102,8 +113,32 @@ def test_a_message_with_everything_set() -> None:
         "topicName": "group",
         "endpointName": "first",
         "scheduleId": "scd_1",
+        "queueName": "invoices",
+        "flowControlKey": "erp",
+        "parallelism": 2,
+        "rate": 10,
+        "period": 60,
         "label": "shop",
         "labels": ["shop", "nightly"],
+    }
+
+
+@pytest.mark.conformance("P-22")
+@pytest.mark.parametrize(
+    ("brought", "expected"),
+    [
+        (FlowControl(key="k", parallelism=5), {"parallelism": 5, "period": 1}),
+        (FlowControl(key="k", rate=23, period_s=5403), {"rate": 23, "period": 5403}),
+    ],
+)
+def test_flow_control_shows_what_was_given_and_always_a_period(
+    brought: FlowControl, expected: dict[str, int]
+) -> None:
+    fields = shown(replace(PLAIN, flow_control=brought))
+    names = ("flowControlKey", "parallelism", "rate", "period")
+    assert {name: fields[name] for name in names if name in fields} == {
+        "flowControlKey": "k",
+        **expected,
     }
 
 

@@ -1,0 +1,1 @@
+"""A pipeline of AI jobs on FastAPI and relaypost."""

@@ -1,0 +1,1 @@
+"""Commands of whoever operates the server, and the socket on which a running server takes them."""

@@ -1,0 +1,8 @@
+import { verifySignatureAppRouter } from "@upstash/qstash/nextjs";
+import { echo } from "../../seen.mjs";
+
+export const runtime = "edge";
+
+const handler = verifySignatureAppRouter(echo);
+
+export { handler as GET, handler as POST, handler as PUT };

@@ -1,0 +1,6 @@
+import { verifySignatureEdge } from "@upstash/qstash/nextjs";
+import { echo } from "../../seen.mjs";
+
+export const config = { runtime: "edge" };
+
+export default verifySignatureEdge(echo);
