@@ -7,7 +7,7 @@ an attempt that is repeated is answered the same.
 import asyncio
 import random
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -39,6 +39,9 @@ class Destination:
         self.by_path: defaultdict[str, list[Arrival]] = defaultdict(list)
         self.succeeded: set[str] = set()
         """Paths that were answered with a success, as far as the witness can tell."""
+        self.most_open: Counter[str] = Counter()
+        """By the first two segments of paths: how many requests were open at once."""
+        self._open_lanes: Counter[str] = Counter()
         self._rng = rng
         self._changed = asyncio.Condition()
         self._closed = asyncio.Event()
@@ -88,8 +91,7 @@ class Destination:
         return arrival
 
     async def _answer(self, arrival: Arrival, writer: asyncio.StreamWriter) -> None:
-        if self._rng.random() < 0.3:
-            await asyncio.sleep(self._rng.random() * SLOWEST_SECONDS)
+        await self._take_time(lane_of(arrival.path))
         if self._is_failure(arrival):
             hint = "Retry-After: 0\r\n" if arrival.retried == 0 else ""
             writer.write(f"HTTP/1.1 503 Busy\r\n{hint}Content-Length: 4\r\n\r\nbusy".encode())
@@ -101,10 +103,24 @@ class Destination:
                 self.succeeded.add(arrival.path)
                 self._changed.notify_all()
 
+    async def _take_time(self, lane: str) -> None:
+        """Nothing comes between this and the answer."""
+        self._open_lanes[lane] += 1
+        self.most_open[lane] = max(self.most_open[lane], self._open_lanes[lane])
+        try:
+            if self._rng.random() < 0.3:
+                await asyncio.sleep(self._rng.random() * SLOWEST_SECONDS)
+        finally:
+            self._open_lanes[lane] -= 1
+
     def _is_failure(self, arrival: Arrival) -> bool:
         if arrival.path.startswith("/flaky"):
             return arrival.retried < FAILURES_BEFORE_SUCCESS
         return arrival.path.startswith("/dead")
+
+
+def lane_of(path: str) -> str:
+    return "/".join(path.split("/")[:3])
 
 
 @asynccontextmanager

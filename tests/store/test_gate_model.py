@@ -1,5 +1,6 @@
 """The store against the model of the gates: whatever happens, in any order."""
 
+import enum
 import os
 import sys
 import tempfile
@@ -33,14 +34,12 @@ FOLDER = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
 HOSTS = st.sampled_from([256, 256, 1, 2])
 MAX_ROUNDS = 300
 
-NAMES = st.sampled_from(["first", "second"])
+NAMES = st.sampled_from(["first", "first", "second"])
 KEYS = st.sampled_from(["x", "y"])
-OWNERS = st.sampled_from([PROJECT, PROJECT, PROJECT, OTHER_PROJECT])
+OWNERS = st.sampled_from([PROJECT, PROJECT, PROJECT, PROJECT, OTHER_PROJECT])
 LIMITS = st.sampled_from([PLENTY, PLENTY, PLENTY, 0, 1, 2])
 CLAIMS = st.sampled_from([PLENTY, PLENTY, PLENTY, None, 0, 1])
-PARALLELISM = st.none() | st.integers(1, 3)
 OUTCOMES = st.sampled_from([OK, OK, BUSY])
-STEERINGS = (steerings.PAUSE, steerings.RESUME, steerings.RESET)
 
 
 @dataclass(frozen=True)
@@ -92,6 +91,29 @@ CALLBACKS = st.builds(
 ENDINGS = st.tuples(st.integers(0, 9), OUTCOMES, st.lists(CALLBACKS, max_size=2))
 
 
+QueueChange = tuple[int | None, bool | None]
+PAUSE, RESUME, DELETE = (-1, True), (-1, False), (-1, None)
+QUEUE_CHANGES = st.sampled_from([PAUSE, RESUME, DELETE]) | st.tuples(
+    COUNTS, st.none() | st.booleans()
+)
+STEERINGS = (
+    st.sampled_from([steerings.PAUSE, steerings.RESUME, steerings.RESUME, steerings.RESET])
+    | st.builds(steerings.pin, st.integers(1, 3), COUNTS, st.sampled_from([1, 3]))
+    | st.builds(steerings.pin, st.none(), st.integers(1, 3), st.sampled_from([1, 3]))
+    | st.builds(steerings.unpin, parallelism=st.booleans(), rate=st.booleans())
+)
+
+
+class Disturbance(enum.Enum):
+    RESTART = "restart"
+    RESTART_AND_CLAIM = "restart and claim"
+    LOSE_LEASE = "lose lease"
+    RELOAD = "reload"
+    RESCUE = "rescue"
+    END_LOST = "end lost attempt"
+    RETRY_DEAD = "retry dead letters"
+
+
 class Gates(RuleBasedStateMachine):
     """Callers, an engine and the clock; the drive compares each step with the model."""
 
@@ -104,7 +126,7 @@ class Gates(RuleBasedStateMachine):
     def begin(self, project: int, host: int) -> None:
         capacity = Capacity(project=project, host=host)
         self.drive = GateDrive(f"{self.folder.name}/relaypost.db", capacity=capacity)
-        self.catch_up()
+        self.drive.catch_up()
 
     @property
     def world(self) -> GateDrive:
@@ -114,12 +136,6 @@ class Gates(RuleBasedStateMachine):
     @rule(asked=st.lists(MESSAGES, min_size=1, max_size=4), owner=OWNERS, limit=CLAIMS)
     def publish(self, asked: list[Asked], owner: ProjectId, limit: int | None) -> None:
         self.world.add(*(publication(one.message(owner)) for one in asked), limit=limit)
-
-    @precondition(lambda self: self.world.dead)
-    @rule(count=st.integers(1, 3), limit=LIMITS)
-    def retry_dead_letters(self, count: int, limit: int) -> None:
-        some, self.world.dead = self.world.dead[:count], self.world.dead[count:]
-        self.world.replace(*some, limit=limit)
 
     @precondition(lambda self: self.world.active)
     @rule(which=st.lists(ENDINGS, min_size=1, max_size=3), limit=LIMITS)
@@ -133,91 +149,68 @@ class Gates(RuleBasedStateMachine):
                 endings.append(Ending(message, outcome, tuple(made)))
         self.world.settle(*endings, limit=limit)
 
-    @precondition(lambda self: self.world.lost)
-    @rule()
-    def end_lost_attempt(self) -> None:
-        self.world.settle_lost()
-
-    @rule(limit=LIMITS)
-    def claim(self, limit: int) -> None:
-        self.world.claim(limit)
-
-    @rule()
-    def catch_up(self) -> None:
-        self.world.catch_up()
+    @precondition(lambda self: self.world.active)
+    @rule(number=st.integers(0, 9), outcome=OUTCOMES)
+    def end_one(self, number: int, outcome: Outcome) -> None:
+        self.end_attempts([(number, outcome, [])], PLENTY)
 
     @rule(ms=st.sampled_from([1, 400, 1_000, 2_500, 5_000]))
     def wait(self, ms: int) -> None:
         self.world.wait(ms)
 
-    @rule(ms=st.sampled_from([1, 400, 1_000, 2_500, 5_000]))
-    def jump(self, ms: int) -> None:
-        self.world.jump(ms)
+    @rule(late_ms=st.sampled_from([0, 0, 1, 1_000, 5_000]), limit=LIMITS)
+    def claim(self, late_ms: int, limit: int) -> None:
+        self.world.jump(late_ms)
+        self.world.claim(limit)
 
     @precondition(lambda self: self.world.model.items)
     @rule(number=st.integers(0, 20))
     def cancel(self, number: int) -> None:
         model = self.world.model
-        known = sorted(model.items) * 3 + sorted(model.ended)
+        placed = [id for id, item in sorted(model.items.items()) if item.holds_place]
+        known = placed * 2 + sorted(model.items) + sorted(model.ended)[-1:]
         id = known[number % len(known)]
         queue = model.find(id).queue
         if queue is None or not queue.is_deleted:
             self.world.cancel(id)
 
-    @rule(owner=OWNERS, name=NAMES, parallelism=PARALLELISM, is_paused=st.none() | st.booleans())
-    def upsert(
-        self, owner: ProjectId, name: str, parallelism: int | None, is_paused: bool | None
-    ) -> None:
-        self.world.put_queue(owner, name, parallelism=parallelism, is_paused=is_paused)
+    @rule(owner=OWNERS, name=NAMES, change=QUEUE_CHANGES)
+    def change_queue(self, owner: ProjectId, name: str, change: QueueChange) -> None:
+        if change == DELETE:
+            self.world.delete_queue(owner, name)
+            while self.world.cancel_deleted(2):  # as a part of it: see test_deleted_queues.py
+                pass
+        elif change in (PAUSE, RESUME):
+            self.world.set_paused(owner, name, change == PAUSE)
+        else:
+            parallelism, is_paused = change
+            self.world.put_queue(owner, name, parallelism=parallelism, is_paused=is_paused)
 
-    @rule(owner=OWNERS, name=NAMES, is_paused=st.booleans())
-    def pause_queue(self, owner: ProjectId, name: str, is_paused: bool) -> None:
-        self.world.set_paused(owner, name, is_paused)
-
-    @rule(owner=OWNERS, name=NAMES)
-    def delete_queue(self, owner: ProjectId, name: str) -> None:
-        self.world.delete_queue(owner, name)
-        while self.world.cancel_deleted(2):  # as a part of it, while test_deleted_queues.py fails
-            pass
-
-    @rule(limit=st.integers(1, 3))
-    def cancel_deleted(self, limit: int) -> None:
-        self.world.cancel_deleted(limit)
-
-    @rule(owner=OWNERS, key=KEYS, steering=st.sampled_from(STEERINGS))
+    @rule(owner=OWNERS, key=KEYS, steering=STEERINGS)
     def steer(self, owner: ProjectId, key: str, steering: Steering) -> None:
         self.world.steer(owner, key, steering)
 
-    @rule(
-        owner=OWNERS,
-        key=KEYS,
-        values=st.tuples(st.none() | st.integers(1, 3), st.none() | st.integers(1, 3)).filter(any),
-        period_s=st.sampled_from([1, 3]),
-    )
-    def pin(
-        self, owner: ProjectId, key: str, values: tuple[int | None, int | None], period_s: int
-    ) -> None:
-        self.world.steer(owner, key, steerings.pin(*values, period_s))
-
-    @rule(owner=OWNERS, key=KEYS, parallelism=st.booleans(), rate=st.booleans())
-    def unpin(self, owner: ProjectId, key: str, parallelism: bool, rate: bool) -> None:
-        self.world.steer(owner, key, steerings.unpin(parallelism=parallelism, rate=rate))
-
-    @rule()
-    def rescue(self) -> None:
-        self.world.rescue()
-
-    @rule()
-    def lose_lease(self) -> None:
-        self.world.lose_lease()
-
-    @rule()
-    def reload(self) -> None:
-        self.world.reload()
-
-    @rule(claims_first=st.booleans())
-    def restart(self, claims_first: bool) -> None:
-        self.world.restart(claims_first=claims_first)
+    @rule(kind=st.sampled_from(list(Disturbance)))
+    def disturb(self, kind: Disturbance) -> None:
+        world = self.world
+        match kind:
+            case Disturbance.RESTART:
+                world.restart(claims_first=False)
+            case Disturbance.RESTART_AND_CLAIM:
+                world.restart(claims_first=True)
+            case Disturbance.LOSE_LEASE:
+                world.lose_lease()
+            case Disturbance.RELOAD:
+                world.reload()
+            case Disturbance.RESCUE:
+                world.rescue()
+            case Disturbance.END_LOST if world.lost:
+                world.settle_lost()
+            case Disturbance.RETRY_DEAD if world.dead:
+                some, world.dead = world.dead[:2], world.dead[2:]
+                world.replace(*some, limit=PLENTY)
+            case _:
+                pass
 
     @invariant()
     def what_may_start_has_started(self) -> None:

@@ -6,7 +6,7 @@ nothing comes between a transaction and its answer.
 
 from collections.abc import Callable
 from collections.abc import Sequence as Items
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from relaypost.domain.filters import Filter, Page
 from relaypost.domain.flow_control import Pace
@@ -31,9 +31,10 @@ OLDEST_FIRST = Page(count=PLENTY, latest_first=False)
 class Steering:
     """The same change of a key, for the store and for the model."""
 
-    of_pace: Callable[[Pace, UnixMs], Pace]
-    of_model: Callable[[KeyModel, int], None]
-    creates: bool = False
+    name: str
+    of_pace: Callable[[Pace, UnixMs], Pace] = field(repr=False)
+    of_model: Callable[[KeyModel, int], None] = field(repr=False)
+    creates: bool = field(default=False, repr=False)
 
 
 class GateWatch:

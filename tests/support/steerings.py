@@ -7,15 +7,18 @@ from tests.support.gate_parts import KeyModel
 from tests.support.gate_watch import Steering
 
 PAUSE = Steering(
+    name="pause",
     of_pace=lambda pace, now: flow_control.pause(pace),
     of_model=lambda key, now: setattr(key, "is_paused", True),
     creates=True,
 )
 RESUME = Steering(
+    name="resume",
     of_pace=lambda pace, now: flow_control.resume(pace),
     of_model=lambda key, now: setattr(key, "is_paused", False),
 )
 RESET = Steering(
+    name="reset",
     of_pace=lambda pace, now: flow_control.reset(pace, now=now),
     of_model=KeyModel.reset,
 )
@@ -24,6 +27,7 @@ RESET = Steering(
 def pin(parallelism: int | None, rate: int | None, period_s: int) -> Steering:
     fixed: dict[str, Any] = {"parallelism": parallelism, "rate": rate, "period_s": period_s}
     return Steering(
+        name=f"pin {fixed}",
         of_pace=lambda pace, now: flow_control.pin(pace, **fixed, now=now),
         of_model=lambda key, now: key.pin(**fixed, now=now),
         creates=True,
@@ -32,6 +36,7 @@ def pin(parallelism: int | None, rate: int | None, period_s: int) -> Steering:
 
 def unpin(*, parallelism: bool, rate: bool) -> Steering:
     return Steering(
+        name=f"unpin {parallelism=} {rate=}",
         of_pace=lambda pace, now: flow_control.unpin(pace, parallelism=parallelism, rate=rate),
         of_model=lambda key, now: key.unpin(parallelism=parallelism, rate=rate),
     )
