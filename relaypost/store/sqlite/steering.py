@@ -5,9 +5,11 @@ from collections.abc import Callable
 from relaypost.domain.flow_control import Pace
 from relaypost.domain.queues import DEFAULT_PARALLELISM
 from relaypost.domain.types import ProjectId, UnixMs
-from relaypost.store.base import Changed
+from relaypost.store.base import Changed, Claim
+from relaypost.store.sqlite.arrivals import arrivals_of
 from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.queues import OpenQueue
+from relaypost.store.sqlite.releases import let_go
 
 NOTHING = Changed(False, None)
 
@@ -65,16 +67,18 @@ def steer_key(
     change: Callable[[Pace], Pace],
     *,
     creates: bool,
+    claim: Claim | None,
     now: UnixMs,
 ) -> Changed:
-    gates = transaction.gates
+    gates, arrivals = transaction.gates, arrivals_of(transaction, claim)
     known = gates.keys.find(project, key)
     if known is None and not creates:
         return NOTHING
     found = known or gates.keys.find_or_make(project, key, now=now)
+    let_go(transaction, found.gate, arrivals, now)
     gates.keys.change(found, change, now=now)
     gates.look_at(found.gate, now)
-    return Changed(True, gates.lists.next_at(now))
+    return Changed(True, arrivals.next_due_at(transaction, now), arrivals.claimed)
 
 
 def _look_at(transaction: Transaction, queue: OpenQueue, now: UnixMs) -> Changed:

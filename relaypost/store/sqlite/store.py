@@ -301,11 +301,12 @@ class SqliteFlowControlKeys:
         change: Callable[[Pace], Pace],
         *,
         creates: bool,
+        claim: Claim | None = None,
         now: UnixMs,
     ) -> Changed:
-        return await self._database.write(
+        return await self._database.hand_out(
             lambda transaction: steering.steer_key(
-                transaction, project, key, change, creates=creates, now=now
+                transaction, project, key, change, creates=creates, claim=claim, now=now
             )
         )
 
