@@ -307,8 +307,11 @@ class Queues(Protocol):
         """After a pause no attempt starts. Nothing is applied when there is no such queue."""
         ...
 
-    async def delete(self, project: ProjectId, name: str) -> bool:
-        """Forget a queue; from now on nothing of it starts. `cancel_deleted` ends its messages."""
+    async def delete(self, project: ProjectId, name: str, *, now: UnixMs) -> bool:
+        """Forget a queue; from now on nothing of it starts, and what has begun is canceled.
+
+        `cancel_deleted` ends all its other messages.
+        """
         ...
 
     async def cancel_deleted(

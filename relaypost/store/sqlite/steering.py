@@ -7,6 +7,7 @@ from relaypost.domain.queues import DEFAULT_PARALLELISM
 from relaypost.domain.types import ProjectId, UnixMs
 from relaypost.store.base import Changed, Claim
 from relaypost.store.sqlite.arrivals import arrivals_of
+from relaypost.store.sqlite.cancellations import cancel
 from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.queues import OpenQueue
 from relaypost.store.sqlite.releases import let_go
@@ -52,11 +53,13 @@ def pause_queue(
     return _look_at(transaction, queue, now)
 
 
-def delete_queue(transaction: Transaction, project: ProjectId, name: str) -> bool:
+def delete_queue(transaction: Transaction, project: ProjectId, name: str, *, now: UnixMs) -> bool:
+    """Those that have a place are few; an attempt that is open is not to be repeated."""
     queue = transaction.gates.queues.find(project, name)
     if queue is None:
         return False
     transaction.gates.queues.delete(transaction.connection, queue)
+    cancel(transaction, project, tuple(queue.places), now=now)
     return True
 
 

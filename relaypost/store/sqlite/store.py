@@ -248,9 +248,9 @@ class SqliteQueues:
             )
         )
 
-    async def delete(self, project: ProjectId, name: str) -> bool:
+    async def delete(self, project: ProjectId, name: str, *, now: UnixMs) -> bool:
         return await self._database.write(
-            lambda transaction: steering.delete_queue(transaction, project, name)
+            lambda transaction: steering.delete_queue(transaction, project, name, now=now)
         )
 
     async def cancel_deleted(
