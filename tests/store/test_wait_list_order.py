@@ -51,7 +51,6 @@ async def test_a_repeat_comes_before_those_that_waited_behind_it(open_book: Open
         assert ids((await book.claim(limit=1)).messages) == [first.id]
 
 
-@pytest.mark.xfail(strict=True, reason="defect: what is due is looked at before what is resumed")
 async def test_a_resumed_queue_comes_before_what_was_ready_later(open_book: OpenBook) -> None:
     book = await open_book()
     (first,) = await book.start(keyed(queue_name="mails"))

@@ -12,6 +12,9 @@ from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.queues import OpenQueue
 from relaypost.store.sqlite.releases import let_go
 
+UNPARK = "UPDATE messages SET parked_at = NULL WHERE parked_at = ?"
+"""What a pause has held up with a place in hand, so many at most, is due as it was before."""
+
 NOTHING = Changed(False, None)
 
 
@@ -86,6 +89,9 @@ def steer_key(
 
 def _look_at(transaction: Transaction, queue: OpenQueue, now: UnixMs) -> Changed:
     gates = transaction.gates
-    gates.look_at(queue.in_hand_gate, now)  # these have their places: they go first
     gates.look_at(queue.gate, now)
+    if not queue.is_paused:
+        transaction.execute(UNPARK, (queue.in_hand_list,))
+        if transaction.changes():
+            return Changed(True, now)
     return Changed(True, gates.lists.next_at(now))
