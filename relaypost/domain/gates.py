@@ -16,9 +16,6 @@ from relaypost.domain.types import GateId, ProjectId
 
 class GateKind(enum.Enum):
     QUEUE = "queue"
-    """Where messages wait for a place."""
-    IN_HAND = "in hand"
-    """Where those that have a place wait while their queue is paused."""
     KEY = "key"
     PROJECT = "project"
     HOST = "host"

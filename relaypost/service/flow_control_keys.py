@@ -2,6 +2,8 @@
 
 from bisect import insort
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 from relaypost.domain.flow_control import (
     KEYLESS,
@@ -16,7 +18,11 @@ from relaypost.domain.flow_control import (
 )
 from relaypost.domain.types import ProjectId
 from relaypost.service.context import Service
+from relaypost.service.intake import take_in
 from relaypost.wire.flow_control_keys import Pin, Unpin, key_not_found
+
+STARTED_BEFORE: Final = 100
+"""Messages that start before a reset at most."""
 
 
 async def list_keys(service: Service, project: ProjectId, *, containing: str) -> list[KeyStatus]:
@@ -71,8 +77,15 @@ async def unpin_key(service: Service, project: ProjectId, key: str, parts: Unpin
 
 
 async def reset_key(service: Service, project: ProjectId, key: str) -> None:
-    now = service.clock.now()
-    await _steer(service, project, key, lambda pace: reset(pace, now=now))
+    """Begin a window anew; what may start already counts for the old one (section 4.11)."""
+    steer, now = service.store.flow_control_keys.steer, service.clock.now()
+    await take_in(
+        service.intake,
+        STARTED_BEFORE,
+        lambda claim: steer(
+            project, key, partial(reset, now=now), creates=False, claim=claim, now=now
+        ),
+    )
 
 
 async def count_open_attempts(service: Service, project: ProjectId) -> int:

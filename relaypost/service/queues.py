@@ -62,7 +62,7 @@ async def delete_queue(service: Service, project: ProjectId, name: str) -> None:
     That it is gone is durable at once. Should this end before all is canceled, the pruner goes on.
     """
     queues = service.store.queues
-    await queues.delete(project, name)
+    await queues.delete(project, name, now=service.clock.now())
     is_more = True
     while is_more:
         changed = await queues.cancel_deleted(CHUNK, named=(project, name), now=service.clock.now())

@@ -13,7 +13,7 @@ The suite in `tests/store` is the definition of these protocols.
 
 from collections.abc import Callable, Collection, Mapping
 from collections.abc import Sequence as Items
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from relaypost.domain.dead_letters import DeadLetter
@@ -106,6 +106,8 @@ class Changed:
     applied: bool
     next_due_at: UnixMs | None
     """When the dispatcher has something to claim, by what is known from this."""
+    claimed: list[Message] = field(default_factory=list)
+    """Messages that were started before the change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,8 +307,11 @@ class Queues(Protocol):
         """After a pause no attempt starts. Nothing is applied when there is no such queue."""
         ...
 
-    async def delete(self, project: ProjectId, name: str) -> bool:
-        """Forget a queue; from now on nothing of it starts. `cancel_deleted` ends its messages."""
+    async def delete(self, project: ProjectId, name: str, *, now: UnixMs) -> bool:
+        """Forget a queue; from now on nothing of it starts, and what has begun is canceled.
+
+        `cancel_deleted` ends all its other messages.
+        """
         ...
 
     async def cancel_deleted(
@@ -343,9 +348,13 @@ class FlowControlKeys(Protocol):
         change: Callable[[Pace], Pace],
         *,
         creates: bool,
+        claim: Claim | None = None,
         now: UnixMs,
     ) -> Changed:
-        """Change the pace of a key by a pure function; with `creates`, of one not yet known too."""
+        """Change the pace of a key by a pure function; with `creates`, of one not yet known too.
+
+        With a claim, messages of the key that may start already start before the change.
+        """
         ...
 
 

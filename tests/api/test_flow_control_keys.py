@@ -11,6 +11,8 @@ from relaypost.api.flow_control_keys import ACTIONS
 from relaypost.domain.flow_control import FlowControl
 from relaypost.domain.gates import Capacity
 from relaypost.domain.limits import Limits
+from relaypost.domain.types import UnixMs
+from relaypost.store.base import Claim
 from tests.support.desk import Answer, Desk, open_desk
 from tests.support.lives import OTHER_PROJECT, START, envelope
 
@@ -141,6 +143,17 @@ async def test_a_reset_begins_a_window_anew(desk: Desk, action: str) -> None:
     await steered(desk, action)
     fields = await shown(desk)
     assert (fields["rateCount"], fields["ratePeriodStart"]) == (0, (START + 2500) // 1000)
+
+
+@pytest.mark.conformance("F-9")
+async def test_a_reset_comes_last(desk: Desk) -> None:
+    """Messages that can start already are started first: they count for the old window."""
+    await accept(desk, "rate=5, period=1h")
+    lease = await desk.service.store.messages.take_lease(until=UnixMs(START + 30_000))
+    desk.intake.claim = Claim(lease=lease, limit=10, bytes=1_000_000)
+    await steered(desk, "resetRate")
+    assert len(desk.intake.started) == 1
+    assert (await shown(desk))["rateCount"] == 0
 
 
 @pytest.mark.conformance("F-8")

@@ -272,7 +272,7 @@ async def test_a_long_queue_is_deleted_in_chunks(desk: Desk) -> None:
 async def test_a_deletion_waits_for_no_other(desk: Desk) -> None:
     """What another one has left to cancel is the pruner's, should nobody else do it."""
     theirs = await enqueued(desk, "huge")
-    await desk.service.store.queues.delete(PROJECT, "huge")
+    await desk.service.store.queues.delete(PROJECT, "huge", now=START)
     mine = await enqueued(desk)
     await desk.ask(queues.delete_queue, "q")
     found = await desk.service.store.messages.get(PROJECT, [theirs, mine])

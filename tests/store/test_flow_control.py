@@ -206,6 +206,44 @@ async def test_a_reset_opens_the_window(open_book: OpenBook) -> None:
     assert (found.pace.window_started_at, found.pace.window_count) == (book.clock.now(), 1)
 
 
+async def reset_last(book: Book, *, limit: int = 100) -> list[MessageId]:
+    """Reset the rate with slots for what may start already: those that do."""
+    now = book.clock.now()
+    changed = await book.store.flow_control_keys.steer(
+        PROJECT,
+        "k",
+        partial(flow_control.reset, now=now),
+        creates=False,
+        claim=book.offer(limit),
+        now=now,
+    )
+    return ids(changed.claimed)
+
+
+async def test_a_reset_comes_after_what_may_start_already(open_book: OpenBook) -> None:
+    """What waits in line at an open key, and what is due and has not been looked at (4.11)."""
+    book = await open_book()
+    await steer(book, flow_control.pause, creates=True)
+    made = await publish(book, 2, rate=3, period_s=60)
+    await steer(book, flow_control.resume)
+    for _ in range(2):
+        accepted = await book.add(keyed(rate=3, period_s=60))
+        made.append(accepted.published[0].messages[0][0])
+    assert await reset_last(book) == made[:3]
+    found = await status(book)
+    assert (found.pace.window_started_at, found.pace.window_count) == (book.clock.now(), 0)
+    assert await claim(book) == made[3:]
+
+
+async def test_a_reset_waits_for_no_slot(open_book: OpenBook) -> None:
+    book = await open_book()
+    await steer(book, flow_control.pause, creates=True)
+    made = await publish(book, 3, rate=3, period_s=60)
+    await steer(book, flow_control.resume)
+    assert await reset_last(book, limit=1) == made[:1]
+    assert (await status(book)).pace.window_count == 0
+
+
 async def test_keys_that_are_not_known(open_book: OpenBook) -> None:
     book = await open_book()
     assert await steer(book, flow_control.resume) == Changed(False, None)

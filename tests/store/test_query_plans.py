@@ -21,6 +21,7 @@ from relaypost.store.sqlite import (
     schedules,
     settlements,
     starts,
+    steering,
     upkeep,
     url_groups,
 )
@@ -88,6 +89,7 @@ def plan(query: str) -> list[str]:
             "flow_control_keys USING INDEX flow_control_keys_used (used_at<?)",
         ),
         (flow_control_keys.GET, "flow_control_keys USING PRIMARY KEY (project_id=? AND key=?)"),
+        (steering.UNPARK, "messages USING INDEX messages_parked (parked_at=?)"),
         (settlements.END, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
         (settlements.PUT_OFF, "messages USING PRIMARY KEY (project_id=? AND id=?)"),
         (leases.RENEW, "leases USING INTEGER PRIMARY KEY (rowid=?)"),

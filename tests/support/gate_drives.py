@@ -97,7 +97,7 @@ class GateDrive:
         at_once(self.store.queues.set_paused(owner, name, is_paused, now=self.now))
 
     def delete_queue(self, owner: ProjectId, name: str) -> None:
-        at_once(self.store.queues.delete(owner, name))
+        at_once(self.store.queues.delete(owner, name, now=self.now))
         self._has_deleted = True
 
     def cancel_deleted(self, limit: int) -> bool:

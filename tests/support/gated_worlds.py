@@ -85,7 +85,7 @@ class GatedWorld(World):
 
     async def delete_queue(self, owner: ProjectId, name: str) -> None:
         with suppress(StoreUnavailable):
-            await self.node.store.queues.delete(owner, name)
+            await self.node.store.queues.delete(owner, name, now=self.clock.now())
         await self.cancel_deleted()
 
     async def cancel_deleted(self) -> None:

@@ -146,9 +146,10 @@ class WatchedQueues(SqliteQueues):
         self._watch.changed(changed, is_applied=is_there)
         return changed
 
-    async def delete(self, project: ProjectId, name: str) -> bool:
+    async def delete(self, project: ProjectId, name: str, *, now: UnixMs) -> bool:
+        self._watch.at(now)
         is_there = self._watch.model.queue(project, name) is not None
-        is_deleted = await super().delete(project, name)
+        is_deleted = await super().delete(project, name, now=now)
         assert is_deleted == is_there
         self._watch.model.delete_queue(project, name)
         self._watch.rest()

@@ -117,8 +117,7 @@ class OpenGates:
         """Take a slot of each gate, or none: then the answer is the wait list to be parked in."""
         project, host, key = ticket.project, ticket.host, ticket.key
         if ticket.queue_id is not None and (paused := self._paused_queue(ticket)) is not None:
-            gate = paused.in_hand_gate
-            return self._wait(WaitList(gate, project), gate, Stand(gate, GateKind.IN_HAND), now)
+            return paused.in_hand_list
         main = main_line(project, key)
         others = self.lists.line(main) if came_from < AFTER_PROJECT else None
         closed = self.closed_gate(project, key, now) if others is None else others.stand
@@ -205,9 +204,8 @@ class OpenGates:
 
     def forget_queue(self, queue: OpenQueue) -> None:
         """Forget a deleted queue, of which nothing waits any more."""
-        for gate in (queue.gate, queue.in_hand_gate):
-            if gate in self.lists:
-                self.lists.forget(gate)
+        if queue.gate in self.lists:
+            self.lists.forget(queue.gate)
         self.queues.forget(self._connection, queue.id)
 
     def share(self, room: int) -> int:
@@ -227,9 +225,6 @@ class OpenGates:
         match self.lists.line_at(gate).stand.kind:
             case GateKind.QUEUE:
                 return self.queues.at(gate).free_places
-            case GateKind.IN_HAND:
-                queue = self.queues.at(gate)
-                return 0 if queue.is_paused else len(queue.places)
             case GateKind.KEY:
                 return self.keys.room(gate, now=now)
             case GateKind.PROJECT:
@@ -286,9 +281,7 @@ class OpenGates:
         if queue is not None and id == queue.gate:
             queue.note_waiting(due_at)
             self.lists.join(WaitList(id, ticket.project), id, Stand(id, GateKind.QUEUE))
-        elif queue is not None and id == queue.in_hand_gate:
-            self.lists.join(WaitList(id, ticket.project), id, Stand(id, GateKind.IN_HAND))
-        else:
+        elif queue is None or id != queue.in_hand_list:
             self._join_main(id, ticket)
 
     def _join_main(self, id: GateId, ticket: Ticket) -> None:

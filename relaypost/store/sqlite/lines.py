@@ -11,7 +11,6 @@ from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.gates import (
     AFTER_HOST,
     AFTER_PROJECT,
-    NO_LEVEL,
     OpenGates,
     main_line,
 )
@@ -30,9 +29,7 @@ def go_on(
     transaction: Transaction, line: Line, arrivals: Arrivals, wanted: int, now: UnixMs
 ) -> int:
     """Start the first messages of a line that its gate lets go; answers how many were tried."""
-    gates, kind = transaction.gates, line.stand.kind
-    if kind is GateKind.IN_HAND:
-        return _let_go(transaction, line.first, arrivals, wanted, NO_LEVEL, now)
+    gates = transaction.gates
     if _is_held_up(gates, line, now):
         return 1
     found = _oldest(transaction, line)

@@ -66,7 +66,7 @@ class OpenQueue:
     is_paused: bool
     gate: GateId
     """Where messages wait that have no place."""
-    in_hand_gate: GateId
+    in_hand_list: GateId
     """Where those that have one wait for the end of a pause."""
     places: dict[MessageId, int] = field(default_factory=dict)
     """How many messages hold each place: the one it was given to, and its callbacks."""
@@ -178,11 +178,11 @@ class OpenQueues:
         """Forget a deleted queue for good, when none of its messages waits any more."""
         select(connection, FORGET, (id,))
         queue = self._by_id.pop(id)
-        del self._by_gate[queue.gate], self._by_gate[queue.in_hand_gate], self._deleted[id]
+        del self._by_gate[queue.gate], self._deleted[id]
 
     def _remember(self, queue: OpenQueue, *, is_deleted: bool) -> None:
         self._by_id[queue.id] = queue
-        self._by_gate[queue.gate] = self._by_gate[queue.in_hand_gate] = queue
+        self._by_gate[queue.gate] = queue
         if is_deleted:
             self._deleted[queue.id] = None
         else:
@@ -199,7 +199,7 @@ def _open(
         parallelism=parallelism,
         is_paused=is_paused,
         gate=gate_id(GateKind.QUEUE, project, str(id)),
-        in_hand_gate=gate_id(GateKind.IN_HAND, project, str(id)),
+        in_hand_list=gate_id(GateKind.QUEUE, project, f"{id} in hand"),
     )
 
 

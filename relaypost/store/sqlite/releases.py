@@ -52,6 +52,15 @@ def fill(transaction: Transaction, arrivals: Arrivals, now: UnixMs) -> None:
         _drain(transaction, arrivals, now)
 
 
+def let_go(transaction: Transaction, gate: GateId, arrivals: Arrivals, now: UnixMs) -> None:
+    """Start what is due, and what stands at this one gate, as far as there is room for it."""
+    gates, left = transaction.gates, MAX_EXAMINED
+    if arrivals.room and is_any_due(transaction, now):
+        _start_due(transaction, arrivals, now)
+    while left > 0 and arrivals.room and gates.lists.are_at(gate) and gates.room(gate, now):
+        left -= _serve(transaction, gate, arrivals, now)
+
+
 def is_any_due(transaction: Transaction, now: UnixMs) -> bool:
     """Whether messages are due that nothing has looked at yet."""
     return bool(transaction.rows(IS_DUE, (now,)))

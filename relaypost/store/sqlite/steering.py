@@ -5,9 +5,15 @@ from collections.abc import Callable
 from relaypost.domain.flow_control import Pace
 from relaypost.domain.queues import DEFAULT_PARALLELISM
 from relaypost.domain.types import ProjectId, UnixMs
-from relaypost.store.base import Changed
+from relaypost.store.base import Changed, Claim
+from relaypost.store.sqlite.arrivals import arrivals_of
+from relaypost.store.sqlite.cancellations import cancel
 from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.queues import OpenQueue
+from relaypost.store.sqlite.releases import let_go
+
+UNPARK = "UPDATE messages SET parked_at = NULL WHERE parked_at = ?"
+"""What a pause has held up with a place in hand, so many at most, is due as it was before."""
 
 NOTHING = Changed(False, None)
 
@@ -50,11 +56,13 @@ def pause_queue(
     return _look_at(transaction, queue, now)
 
 
-def delete_queue(transaction: Transaction, project: ProjectId, name: str) -> bool:
+def delete_queue(transaction: Transaction, project: ProjectId, name: str, *, now: UnixMs) -> bool:
+    """Those that have a place are few; an attempt that is open is not to be repeated."""
     queue = transaction.gates.queues.find(project, name)
     if queue is None:
         return False
     transaction.gates.queues.delete(transaction.connection, queue)
+    cancel(transaction, project, tuple(queue.places), now=now)
     return True
 
 
@@ -65,20 +73,25 @@ def steer_key(
     change: Callable[[Pace], Pace],
     *,
     creates: bool,
+    claim: Claim | None,
     now: UnixMs,
 ) -> Changed:
-    gates = transaction.gates
+    gates, arrivals = transaction.gates, arrivals_of(transaction, claim)
     known = gates.keys.find(project, key)
     if known is None and not creates:
         return NOTHING
     found = known or gates.keys.find_or_make(project, key, now=now)
+    let_go(transaction, found.gate, arrivals, now)
     gates.keys.change(found, change, now=now)
     gates.look_at(found.gate, now)
-    return Changed(True, gates.lists.next_at(now))
+    return Changed(True, arrivals.next_due_at(transaction, now), arrivals.claimed)
 
 
 def _look_at(transaction: Transaction, queue: OpenQueue, now: UnixMs) -> Changed:
     gates = transaction.gates
-    gates.look_at(queue.in_hand_gate, now)  # these have their places: they go first
     gates.look_at(queue.gate, now)
+    if not queue.is_paused:
+        transaction.execute(UNPARK, (queue.in_hand_list,))
+        if transaction.changes():
+            return Changed(True, now)
     return Changed(True, gates.lists.next_at(now))

@@ -244,9 +244,9 @@ class SqliteQueues:
             )
         )
 
-    async def delete(self, project: ProjectId, name: str) -> bool:
+    async def delete(self, project: ProjectId, name: str, *, now: UnixMs) -> bool:
         return await self._database.write(
-            lambda transaction: steering.delete_queue(transaction, project, name)
+            lambda transaction: steering.delete_queue(transaction, project, name, now=now)
         )
 
     async def cancel_deleted(
@@ -297,11 +297,12 @@ class SqliteFlowControlKeys:
         change: Callable[[Pace], Pace],
         *,
         creates: bool,
+        claim: Claim | None = None,
         now: UnixMs,
     ) -> Changed:
-        return await self._database.write(
+        return await self._database.hand_out(
             lambda transaction: steering.steer_key(
-                transaction, project, key, change, creates=creates, now=now
+                transaction, project, key, change, creates=creates, claim=claim, now=now
             )
         )
 
