@@ -21,11 +21,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
     rates: tuple[int, ...]
     backlogs: tuple[int, ...]
+    lanes: tuple[int, ...]
+    gated_messages: int
+    gates: int
     due_messages: int
     healthy_rate: int
     window_seconds: float
     starts: int
     body_bytes: int
+    schedules: int
+    tick_seconds: float
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,11 +53,16 @@ FULL = Plan(
     messages=30_000,
     rates=(50, 200, 1000),
     backlogs=(0, 100_000, 1_000_000),
+    lanes=(1, 100, 10_000),
+    gated_messages=1_000_000,
+    gates=1_000,
     due_messages=10_000,
     healthy_rate=200,
     window_seconds=10,
     starts=5,
     body_bytes=1000,
+    schedules=100_000,
+    tick_seconds=60,
 )
 
 QUICK = msgspec.structs.replace(
@@ -61,8 +71,13 @@ QUICK = msgspec.structs.replace(
     floor_seconds=0.7,
     messages=10_000,
     backlogs=(0, 20_000),
+    lanes=(1, 100, 1_000),
+    gated_messages=20_000,
+    gates=100,
     window_seconds=3,
     starts=3,
+    schedules=5_000,
+    tick_seconds=10,
 )
 
 
@@ -113,6 +128,7 @@ def _parser(scenarios: Sequence[str]) -> argparse.ArgumentParser:
     add("--server-env", action="append", default=[], metavar="KEY=VALUE", type=_pair)
     add("--body-bytes", type=int, help=f"size of a message body (default {FULL.body_bytes})")
     add("--backlog", type=_counts, metavar="N,N", help="waiting messages, 0 first")
+    add("--gated", type=int, metavar="N", help="messages behind closed gates")
     add("--seconds", type=float, help="length of each timed measurement")
     add("--no-pin", action="store_true", help="let server and load share all CPUs")
     add("--output", type=Path, default=Path("build/benchmarks"), metavar="DIR")
@@ -123,6 +139,7 @@ def _plan(given: argparse.Namespace) -> Plan:
     changes = {
         "body_bytes": given.body_bytes,
         "backlogs": given.backlog,
+        "gated_messages": given.gated,
         "seconds": given.seconds,
     }
     asked = {name: value for name, value in changes.items() if value is not None}

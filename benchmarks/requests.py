@@ -9,6 +9,9 @@ from benchmarks.stamps import STAMP, STAMP_BYTES
 
 Render = Callable[[int, int], bytes]
 
+LANE = "{lane}"
+"""Stands for a number of six digits: messages go round so many queues or keys."""
+
 
 class Address(msgspec.Struct, frozen=True):
     host: str
@@ -20,7 +23,7 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
-    """A request around `items` stamped bodies."""
+    """A request around `items` stamped bodies, with a lane before each of them if there are any."""
 
     head: str
     opening: str
@@ -28,6 +31,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     after: str
     closing: str
     items: int
+    lanes: int = 0
 
     def renderer(self, tag: int) -> Render:
         """Return a function of (monotonic ns, first sequence number)."""
@@ -35,9 +39,15 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
         item = _literal(self.before) + stamp + _literal(self.after)
         text = _literal(self.head + self.opening) + ",".join([item] * self.items)
         pattern = (text + _literal(self.closing)).encode()
+        if self.lanes:
+            return lambda now_ns, first: pattern % self._numbers(now_ns, first)
         if self.items == 1:
             return lambda now_ns, sequence: pattern % (now_ns, sequence)
         return lambda now_ns, first: pattern % _stamps(now_ns, first, self.items)
+
+    def _numbers(self, now_ns: int, first: int) -> tuple[int, ...]:
+        numbers = range(first, first + self.items)
+        return tuple(chain.from_iterable((n % self.lanes, now_ns, n) for n in numbers))
 
 
 def plain_request(address: Address, *, body_bytes: int) -> Template:
@@ -52,9 +62,27 @@ def publish_request(
     token: str,
     body_bytes: int,
     headers: Mapping[str, str] | None = None,
+    lanes: int = 0,
 ) -> Template:
     options = {"Authorization": f"Bearer {token}", **(headers or {})}
-    return _single(f"/v2/publish/{destination}", address, options, body_bytes=body_bytes)
+    path = f"/v2/publish/{destination}"
+    return _single(path, address, options, body_bytes=body_bytes, lanes=lanes)
+
+
+def enqueue_request(
+    address: Address, queue: str, destination: str, *, token: str, body_bytes: int, lanes: int
+) -> Template:
+    options = {"Authorization": f"Bearer {token}"}
+    path = f"/v2/enqueue/{queue}/{destination}"
+    return _single(path, address, options, body_bytes=body_bytes, lanes=lanes)
+
+
+def schedule_request(
+    address: Address, destination: str, *, token: str, cron: str, body_bytes: int
+) -> Template:
+    """Make a schedule. Its body carries the stamp of its making."""
+    options = {"Authorization": f"Bearer {token}", "Upstash-Cron": cron}
+    return _single(f"/v2/schedules/{destination}", address, options, body_bytes=body_bytes)
 
 
 def batch_request(
@@ -65,25 +93,36 @@ def batch_request(
     body_bytes: int,
     items: int,
     headers: Mapping[str, str] | None = None,
+    queue: str | None = None,
+    lanes: int = 0,
 ) -> Template:
     options = {"Content-Type": "text/plain", **(headers or {})}
-    item = {"destination": destination, "headers": options, "body": "@"}
+    item: dict[str, object] = {} if queue is None else {"queue": queue}
+    item |= {"destination": destination, "headers": options, "body": "@"}
     before, after = msgspec.json.encode(item).decode().rsplit("@", 1)
     return _template(
         _head("/v2/batch", address, {"Authorization": f"Bearer {token}"}, "application/json"),
         ("[", before, _filler(body_bytes) + after, "]"),
         items=items,
+        lanes=lanes,
     )
 
 
 def _single(
-    path: str, address: Address, headers: Mapping[str, str], *, body_bytes: int
+    path: str,
+    address: Address,
+    headers: Mapping[str, str],
+    *,
+    body_bytes: int,
+    lanes: int = 0,
 ) -> Template:
     head = _head(path, address, headers, "text/plain")
-    return _template(head, ("", "", _filler(body_bytes), ""), items=1)
+    return _template(head, ("", "", _filler(body_bytes), ""), items=1, lanes=lanes)
 
 
-def _template(head: str, parts: tuple[str, str, str, str], *, items: int) -> Template:
+def _template(
+    head: str, parts: tuple[str, str, str, str], *, items: int, lanes: int = 0
+) -> Template:
     opening, before, after, closing = parts
     item_bytes = len(before) + STAMP_BYTES + len(after)
     length = len(opening) + items * item_bytes + (items - 1) + len(closing)
@@ -94,6 +133,7 @@ def _template(head: str, parts: tuple[str, str, str, str], *, items: int) -> Tem
         after=after,
         closing=closing,
         items=items,
+        lanes=lanes,
     )
 
 
@@ -108,7 +148,7 @@ def _filler(body_bytes: int) -> str:
 
 
 def _literal(text: str) -> str:
-    return text.replace("%", "%%")
+    return text.replace("%", "%%").replace(LANE, "%06d")
 
 
 def _stamps(now_ns: int, first: int, items: int) -> tuple[int, ...]:

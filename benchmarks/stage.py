@@ -3,7 +3,7 @@
 import itertools
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Self
@@ -60,6 +60,7 @@ class Stage:
 
     def __init__(self, options: Options, scratch: Path) -> None:
         self.plan: Plan = options.plan
+        self.load_cpus = options.load_cpus
         self._options = options
         self._scratch = scratch
         self._numbers = itertools.count(1)
@@ -77,7 +78,15 @@ class Stage:
         data.mkdir()
         return data
 
-    def server(self, subject: Subject, data: Path | None = None) -> Server:
+    def server(
+        self,
+        subject: Subject,
+        data: Path | None = None,
+        *,
+        settings: Mapping[str, str] | None = None,
+    ) -> Server:
+        given = {**(settings or {}), **subject.environment}
+        subject = msgspec.structs.replace(subject, environment=given)
         return Server(subject, data or self.fresh_data(), cpus=self._options.server_cpus)
 
     def hanging_sink(self, host: str) -> Child:

@@ -24,6 +24,7 @@ from relaypost.domain.retention import RetentionPeriods
 from relaypost.domain.types import UnixMs
 from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
+from relaypost.engine.scheduler import Scheduling
 from relaypost.operator.paths import socket_path
 from relaypost.operator.server import OperatorSocket
 from relaypost.outbound.llm import LlmSender
@@ -154,6 +155,12 @@ class Application:
                 max_open_attempts=settings.max_open_attempts,
                 grace_seconds=settings.shutdown_grace / 1000,
                 retention=_retention(settings),
+                scheduling=Scheduling(
+                    limits_of=self._directory.limits_of,
+                    policy=AddressPolicy(settings.allow_networks),
+                    llm_url=None if self._llm is None else self._llm.url,
+                    max_lateness_ms=settings.max_schedule_lateness,
+                ),
             ),
             apis={} if self._llm is None else {llm.API: self._llm},
         )
@@ -202,6 +209,8 @@ class Application:
             limits=limits_of(settings),
             own_limits=self._directory.own_limits,
             retention=_retention(settings),
+            ids=self._ids,
+            note_tick=engine.scheduler.note,
         )
 
         return Api(
@@ -371,6 +380,7 @@ def limits_of(settings: Settings) -> Limits:
         max_parallelism=settings.max_parallelism,
         max_url_groups=settings.max_url_groups,
         max_endpoints=settings.max_endpoints,
+        max_schedules=settings.max_schedules,
         max_daily_messages=settings.max_daily_messages,
         max_requests_per_second=settings.max_requests_per_second,
     )

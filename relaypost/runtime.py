@@ -1,12 +1,16 @@
-"""What the program may not do by itself: tell the time, make ids and secrets, roll dice."""
+"""What the program may not do by itself: tell the time and time zones, make ids and secrets."""
 
+import functools
 import random
 import secrets
 import string
 import time
+from importlib import resources
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from relaypost.domain.types import UnixMs
+from relaypost.domain.zones import Zone
 
 _ALPHANUMERIC = string.ascii_uppercase + string.ascii_lowercase + string.digits
 _TO_ALPHANUMERIC = bytes(ord(_ALPHANUMERIC[byte % len(_ALPHANUMERIC)]) for byte in range(256))
@@ -87,3 +91,23 @@ class SeededIds(Ids):
 def stopwatch() -> float:
     """Seconds of a clock that only measures durations."""
     return time.monotonic()
+
+
+_ZONES = resources.files("tzdata")
+
+
+@functools.cache
+def shipped_zone(name: str) -> Zone | None:
+    """A time zone of the data that is installed with this program, never of the host's.
+
+    `None` for a name that is not spelled exactly as in that data.
+    """
+    if name not in _zone_names():
+        return None
+    with (_ZONES / "zoneinfo").joinpath(*name.split("/")).open("rb") as file:
+        return Zone(name, ZoneInfo.from_file(file, key=name))
+
+
+@functools.cache
+def _zone_names() -> frozenset[str]:
+    return frozenset((_ZONES / "zones").read_text("ascii").split())

@@ -30,7 +30,7 @@ def serve(handler: type[BaseHTTPRequestHandler]) -> str:
     return f"http://127.0.0.1:{server.server_port}"
 
 
-class JsonHandler(BaseHTTPRequestHandler):
+class JsonRoutes(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def body(self) -> dict:
@@ -49,7 +49,7 @@ class JsonHandler(BaseHTTPRequestHandler):
         """Say nothing: the queue shows every delivery."""
 
 
-class Model(JsonHandler):
+class Model(JsonRoutes):
     already_busy: ClassVar[set[str]] = set()
 
     def do_POST(self) -> None:
@@ -66,7 +66,7 @@ class Model(JsonHandler):
             self.answer(200, completion(request["model"], content_for(system, user)))
 
 
-class Mail(JsonHandler):
+class Mail(JsonRoutes):
     key = ""
     taken: ClassVar[list[dict]] = []
 

@@ -57,9 +57,7 @@ async def publish_one(
     service: Service, request: Request, rest: bytes, queue: str | None = None
 ) -> Response:
     """`rest` is the raw target behind the route."""
-    groups = NO_GROUPS
-    if not rest.startswith(URLS):
-        groups = await _find_groups(service, request, [rest.decode("latin-1")])
+    groups = await find_groups_for(service, request, rest)
     publication = read_publication(
         rest,
         request.query,
@@ -110,6 +108,15 @@ async def publish_batch(service: Service, request: Request) -> Response:
     asked = read_items(items, publish_context(service, request, groups=groups))
     published = await publications.publish(service, asked) if asked else []
     return Response(*batch_answer(zip(asked, published, strict=True)))
+
+
+async def find_groups_for(
+    service: Service, request: Request, rest: bytes
+) -> Mapping[str, UrlGroup]:
+    """The URL group that the end of a raw target may mean."""
+    if rest.startswith(URLS):
+        return NO_GROUPS
+    return await _find_groups(service, request, [rest.decode("latin-1")])
 
 
 async def _find_groups(

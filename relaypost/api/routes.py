@@ -1,5 +1,6 @@
 """Which operation answers which method and path."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -14,6 +15,7 @@ from relaypost.api import (
     public,
     publish,
     queues,
+    schedules,
     url_groups,
 )
 from relaypost.api.operations import Operation
@@ -66,6 +68,28 @@ RAW = (
 )
 """Routes that take the rest of the raw path: it holds a whole URL."""
 
+SCHEDULES = b"/v2/schedules"
+"""Matched in any letter case: a client writes a capital (section 5.1)."""
+
+SCHEDULE: dict[str, Handler] = {
+    "POST": schedules.create_schedule,
+    "GET": schedules.get_schedule,
+    "DELETE": schedules.delete_schedule,
+}
+PAUSE = Route({"PATCH": schedules.pause_schedule, "POST": schedules.pause_schedule})
+RESUME = Route({"PATCH": schedules.resume_schedule, "POST": schedules.resume_schedule})
+
+SCHEDULE_PATHS = (
+    (re.compile(rb"([A-Za-z0-9_.-]+)/pause"), PAUSE),
+    (re.compile(rb"([A-Za-z0-9_.-]+)/resume"), RESUME),
+    (
+        re.compile(rb"(.+/(?:pause|resume))", re.DOTALL),
+        Route({**SCHEDULE, "PATCH": schedules.refuse_id}),
+    ),
+    (re.compile(rb"(.+)", re.DOTALL), Route(SCHEDULE)),
+)
+"""What may follow: an id with a step to take, or an id, or a destination."""
+
 COLLECTIONS = {
     b"/v2/batch": Route({"POST": publish.publish_batch}, takes_batch=True, publishes=True),
     b"/v2/queues": Route({"GET": queues.list_queues, "POST": queues.put_queue}),
@@ -78,6 +102,7 @@ COLLECTIONS = {
     b"/v2/rotate": Route({"POST": keys.rotate_keys}),
     b"/v2/topics": Route({"GET": url_groups.list_groups}),
     b"/llm/v1/chat/completions": Route({"POST": llm.complete_chat}, needs_llm=True, is_slow=True),
+    SCHEDULES: Route({"GET": schedules.list_schedules, "POST": schedules.create_schedule}),
 }
 """Routes that a trailing slash does not change."""
 
@@ -136,6 +161,8 @@ def match(path: bytes) -> Match | None:
     for prefix, route in RAW:
         if path.startswith(prefix):
             return Match(route, (path[len(prefix) :],))
+    if path[: len(SCHEDULES)].lower() == SCHEDULES:
+        return _match_schedule(path[len(SCHEDULES) :])
     route_or_none = BULK.get(path) or COLLECTIONS.get(path.removesuffix(b"/"))
     if route_or_none is not None:
         return Match(route_or_none)
@@ -143,6 +170,15 @@ def match(path: bytes) -> Match | None:
         rest = path[len(KEYS) :]
         return Match(KEY_ACTIONS.get(rest.rpartition(b"/")[2], KEY), (rest,))
     return _match_item(path)
+
+
+def _match_schedule(rest: bytes) -> Match | None:
+    if rest in (b"", b"/"):
+        return Match(COLLECTIONS[SCHEDULES])
+    if not rest.startswith(b"/"):
+        return None
+    matches = ((pattern.fullmatch(rest[1:]), route) for pattern, route in SCHEDULE_PATHS)
+    return next(Match(route, (match[1],)) for match, route in matches if match)
 
 
 def _match_item(path: bytes) -> Match | None:

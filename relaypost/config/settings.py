@@ -52,6 +52,8 @@ class Settings:
     max_parallelism: int
     max_url_groups: int
     max_endpoints: int
+    max_schedules: int
+    max_schedule_lateness: int
     max_daily_messages: int
     max_requests_per_second: int
     log_retention: int

@@ -234,6 +234,18 @@ TABLE = (
         help="Endpoints that one URL group may have; 0 for no limit.",
     ),
     Setting(
+        name="max_schedules",
+        parse=values.natural,
+        default="1000",
+        help="Schedules of one project; 0 for no limit.",
+    ),
+    Setting(
+        name="max_schedule_lateness",
+        parse=values.duration_ms,
+        default="0s",
+        help="How late a run may be that was missed, else it is left out; 0 for no limit.",
+    ),
+    Setting(
         name="max_daily_messages",
         parse=values.natural,
         default="0",

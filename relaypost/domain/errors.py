@@ -54,9 +54,12 @@ class RateLimited(RelaypostError):
         self.standing = standing
 
 
+DAILY_LIMIT_REACHED = "daily rate limit exceeded"
+
+
 class DailyLimitReached(RateLimited):
     def __init__(self, standing: RateLimit) -> None:
-        super().__init__("daily rate limit exceeded", standing)
+        super().__init__(DAILY_LIMIT_REACHED, standing)
 
 
 class BurstLimitReached(RateLimited):

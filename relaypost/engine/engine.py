@@ -13,6 +13,7 @@ from relaypost.engine.attempt import Attempts, Signing, describe, ids_of
 from relaypost.engine.dispatcher import Dispatcher
 from relaypost.engine.pruner import Pruner
 from relaypost.engine.rescuer import Rescuer
+from relaypost.engine.scheduler import Scheduler, Scheduling
 from relaypost.engine.sender import Sender
 from relaypost.engine.settler import Settler
 from relaypost.engine.slots import Slots
@@ -34,6 +35,7 @@ class EngineSettings:
     max_open_attempts: int = 4096
     grace_seconds: float = 30
     retention: RetentionPeriods = field(default_factory=RetentionPeriods)
+    scheduling: Scheduling = field(default_factory=Scheduling)
 
 
 class Engine:
@@ -56,6 +58,9 @@ class Engine:
         slots = Slots(settings.max_open_attempts)
         self.intake = Dispatcher(store.messages, clock=clock, slots=slots, attempt=self._start)
         self._settler = Settler(store.messages, clock=clock, dispatcher=self.intake)
+        self.scheduler = Scheduler(
+            store.schedules, clock=clock, intake=self.intake, scheduling=settings.scheduling
+        )
         self._rescuer = Rescuer(store.messages, clock=clock, dispatcher=self.intake)
         self._pruner = Pruner(
             store.upkeep,
@@ -80,6 +85,7 @@ class Engine:
                 self._loops = [
                     tasks.create_task(_for_ever("dispatcher", self.intake.run)),
                     tasks.create_task(_for_ever("settler", self._settler.run)),
+                    tasks.create_task(_for_ever("scheduler", self.scheduler.run)),
                     tasks.create_task(self._periodic("rescuer", self._rescuer.tick)),
                     tasks.create_task(self._periodic("pruner", self._pruner.tick)),
                 ]

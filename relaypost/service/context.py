@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.limits import Limits
 from relaypost.domain.retention import RetentionPeriods
-from relaypost.domain.types import ProjectId
-from relaypost.runtime import Clock
+from relaypost.domain.types import ProjectId, UnixMs
+from relaypost.domain.zones import Zones
+from relaypost.runtime import Clock, Ids, shipped_zone
 from relaypost.service.intake import Intake
 from relaypost.service.keys import KeyRing
 from relaypost.service.llm import Llm
@@ -30,6 +31,10 @@ class Service:
     """Of projects that have none of their own."""
     own_limits: Callable[[ProjectId], Limits | None] = _none
     retention: RetentionPeriods = field(default_factory=RetentionPeriods)
+    ids: Ids = field(default_factory=Ids)
+    zones: Zones = shipped_zone
+    note_tick: Callable[[UnixMs], None] = lambda _: None
+    """Tells the engine of a tick that may come before all others."""
 
     def limits_of(self, project: ProjectId) -> Limits:
         return self.own_limits(project) or self.limits

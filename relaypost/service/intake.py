@@ -1,11 +1,23 @@
 """What the service needs of the engine: slots to start new messages at once."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from relaypost.domain.messages import Message
 from relaypost.domain.types import UnixMs
-from relaypost.store.base import Accepted, Claim
+from relaypost.store.base import Claim
+
+
+class Taken(Protocol):
+    """What came of taking messages in."""
+
+    @property
+    def claimed(self) -> list[Message]: ...
+    @property
+    def next_due_at(self) -> UnixMs | None: ...
+
+
+T = TypeVar("T", bound=Taken)
 
 
 class Intake(Protocol):
@@ -24,9 +36,7 @@ class Intake(Protocol):
         ...
 
 
-async def take_in(
-    intake: Intake, wanted: int, accept: Callable[[Claim | None], Awaitable[Accepted]]
-) -> Accepted:
+async def take_in(intake: Intake, wanted: int, accept: Callable[[Claim | None], Awaitable[T]]) -> T:
     """Have up to `wanted` new messages accepted, and start at once those for which there is room.
 
     Whatever becomes of `accept`, the slots that were set aside for it are given back.

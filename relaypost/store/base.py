@@ -27,6 +27,7 @@ from relaypost.domain.projects import Project, SigningKeys
 from relaypost.domain.queues import Queue
 from relaypost.domain.rate_limits import RateLimit
 from relaypost.domain.retention import Horizon
+from relaypost.domain.schedules import MakeRun, NewSchedule, NextTick, Schedule
 from relaypost.domain.tokens import Token
 from relaypost.domain.types import (
     DeadLetterId,
@@ -105,6 +106,38 @@ class Changed:
     applied: bool
     next_due_at: UnixMs | None
     """When the dispatcher has something to claim, by what is known from this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What came of a change to a schedule."""
+
+    id: str | None
+    """`None` when nothing was changed: over the limit, or not there."""
+    is_duplicate: bool = False
+    next_tick_at: UnixMs | None = None
+    """A tick that may be earlier than all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    published: list[Published]
+    """What the runs made, one element for each tick that was met."""
+    claimed: list[Message]
+    """As of `Accepted`."""
+    next_due_at: UnixMs | None
+    next_tick_at: UnixMs | None
+    """The earliest tick that is not met; now past when there are more than were asked for."""
+    failed: int
+    """How many runs made no messages because of an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retimed:
+    last: int | None
+    """Where to go on; `None` at the end."""
+    next_tick_at: UnixMs | None
+    """The earliest of the ticks that were changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +387,58 @@ class UrlGroups(Protocol):
     async def delete(self, project: ProjectId, name: str) -> bool: ...
 
 
+class Schedules(Protocol):
+    async def all(self, project: ProjectId) -> list[Schedule]:
+        """Oldest first."""
+        ...
+
+    async def get(self, project: ProjectId, id: str) -> Schedule | None: ...
+
+    async def put(self, asked: NewSchedule, *, max_schedules: int, now: UnixMs) -> Planned:
+        """Make a schedule, or replace the one with this id.
+
+        A replaced one keeps its age, its pause and what is known of its newest run. Nothing is
+        changed for a deduplication key that is taken, whose first id is answered, nor by one
+        schedule more than `max_schedules`, unless that is 0.
+        """
+        ...
+
+    async def pause(self, project: ProjectId, id: str) -> bool:
+        """After this no run makes messages; `False` when there is no such schedule."""
+        ...
+
+    async def resume(
+        self, project: ProjectId, id: str, *, next_tick: NextTick, now: UnixMs
+    ) -> Planned:
+        """End a pause; what ticked up to `now` is dropped. Without a pause nothing is changed."""
+        ...
+
+    async def delete(self, project: ProjectId, id: str) -> bool:
+        """Forget a schedule; its messages stay."""
+        ...
+
+    async def fire(
+        self,
+        limit: int,
+        *,
+        make_run: MakeRun,
+        due_by: UnixMs,
+        claim: Claim | None,
+        now: UnixMs,
+    ) -> Fired:
+        """Meet ticks that have come by `due_by`, oldest first, with about `limit` messages at most.
+
+        The pure `make_run` is given a schedule and, as it stands, the group that it looks up. What
+        it makes is accepted as by `Messages.add`, and the next tick is stored with it: each tick is
+        met once. A run that the limits it names have no room for fails with what it says for this.
+        """
+        ...
+
+    async def retime(self, limit: int, *, after: int, next_tick: NextTick, now: UnixMs) -> Retimed:
+        """Work out the ticks ahead of `now` anew, of up to `limit` schedules behind `after`."""
+        ...
+
+
 class Projects(Protocol):
     """Projects; one that is removed is not there any more, whatever is left to forget."""
 
@@ -432,6 +517,8 @@ class Store(Protocol):
     def flow_control_keys(self) -> FlowControlKeys: ...
     @property
     def url_groups(self) -> UrlGroups: ...
+    @property
+    def schedules(self) -> Schedules: ...
     @property
     def projects(self) -> Projects: ...
     @property

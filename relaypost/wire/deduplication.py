@@ -25,6 +25,8 @@ class Content(NamedTuple):
     forwarded: Mapping[str, Sequence[str]]
     """Without those that only `Upstash-Header-Forward` brought in: they hold dates and traces."""
     body: bytes
+    further: Sequence[str] = ()
+    """What else counts for a schedule."""
 
 
 def deduplication_key(texts: Mapping[str, str], content: Content) -> bytes | None:
@@ -59,4 +61,4 @@ def _parts(content: Content) -> list[bytes]:
     for name in sorted(content.forwarded, key=str.lower):
         values = content.forwarded[name]
         texts += [name.lower(), str(len(values)), *values]
-    return [*map(encode_value, texts), content.body]
+    return [*map(encode_value, texts), content.body, *map(encode_value, content.further)]

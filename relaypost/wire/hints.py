@@ -5,10 +5,11 @@ import datetime
 import re
 from typing import Final
 
+from relaypost.domain.durations import NS_PER_UNIT, sum_parts_ms
 from relaypost.domain.expressions import MAX_PAUSE_MS
 from relaypost.domain.outcomes import Hints
 from relaypost.domain.types import Headers, UnixMs
-from relaypost.wire.durations import NS_PER_UNIT, parse_seconds_ms, sum_parts_ms
+from relaypost.wire.durations import parse_seconds_ms
 
 NON_RETRYABLE_STATUS: Final = 489
 NON_RETRYABLE_HEADER: Final = "upstash-nonretryable-error"

@@ -32,12 +32,17 @@ _DONE = re.compile(rb"^data: \[DONE\][^\n]*\n\n", re.MULTILINE)
 
 def url_of_llm(url: str | None, texts: Mapping[str, str], body: bytes) -> str:
     """The URL that `api/llm` stands for, once the message is fit for it."""
-    if url is None:
-        raise Invalid("invalid destination url: api llm is not configured")
+    url = configured_url(url)
     if "Callback" not in texts:
         raise Invalid("Upstash-Callback is required for api/llm")
     if _is_true(_read_object(body).get("stream")):
         raise Invalid("invalid body: api/llm does not stream")
+    return url
+
+
+def configured_url(url: str | None) -> str:
+    if url is None:
+        raise Invalid("invalid destination url: api llm is not configured")
     return url
 
 

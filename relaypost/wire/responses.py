@@ -200,7 +200,7 @@ def _cursor(following: Sequence | None) -> str | None:
 
 def _message_fields(message: Message) -> dict[str, Any]:
     envelope = message.envelope
-    body, body_base64 = _body_texts(envelope)
+    body, body_base64 = body_texts(envelope)
     return {
         **envelope_fields(message.id, envelope),
         "not_before": message.not_before,
@@ -212,7 +212,7 @@ def _message_fields(message: Message) -> dict[str, Any]:
     }
 
 
-def _body_texts(envelope: Envelope) -> tuple[str | None, str | None]:
+def body_texts(envelope: Envelope) -> tuple[str | None, str | None]:
     if envelope.body and hides_body(envelope.redaction):
         return hidden_text(envelope.body), None
     return _texts(envelope.body)

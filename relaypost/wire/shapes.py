@@ -50,3 +50,13 @@ QueueNameText = Annotated[
     ),
 ]
 GroupNameText = Annotated[str, Meta(description="Name of a URL group.", examples=["shops"])]
+ScheduleIdText = Annotated[
+    str,
+    Meta(
+        description="Id of a schedule.",
+        examples=["nightly-report"],
+        pattern=f"^{NAME_PATTERN}$",
+        max_length=MAX_NAME_BYTES,
+    ),
+]
+CronText = Annotated[str, Meta(examples=["CRON_TZ=Europe/Berlin 0 4 * * *"])]

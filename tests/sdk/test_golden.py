@@ -18,7 +18,7 @@ from tests.support.sinks import Answer, Sink, listening_sink
 PREFIX = "/prefix"
 """Base path of some recorded calls."""
 
-NOT_BUILT = ("/v2/schedules", "/v2/workflows")
+NOT_BUILT = ("/v2/workflows",)
 """Routes that answer 404 as long as their feature is missing."""
 
 CHAT = "/llm/"
@@ -36,6 +36,7 @@ MESSAGE = {"messageId", "url", "method", "maxRetries", "notBefore", "createdAt"}
 DEAD_LETTER = MESSAGE | {"responseStatus"}
 QUEUE = {"name", "parallelism", "createdAt", "updatedAt", "lag", "paused"}
 GROUP = {"name", "createdAt", "updatedAt", "endpoints"}
+SCHEDULE = {"scheduleId", "destination", "cron", "createdAt", "method", "retries"}
 ELEMENTS = {
     ("GET", "messages/*"): MESSAGE,
     ("GET", "dlq/*"): DEAD_LETTER,
@@ -48,13 +49,16 @@ ELEMENTS = {
     ("DELETE", "messages"): {"cancelled"},
     ("DELETE", "messages/*"): {"cancelled"},
     ("DELETE", "dlq"): {"deleted"},
+    ("GET", "schedules/*"): SCHEDULE,
+    ("POST", "schedules/*"): {"scheduleId"},
 }
+GROUP_NEEDED = {("GET", "/v2/topics/grp"), ("POST", "/v2/schedules/grp")}
 LISTS = {
     ("GET", "dlq"): ("messages", DEAD_LETTER | {"dlqId"}),
     ("GET", "events"): ("events", {"time", "messageId", "state", "url"}),
     ("POST", "dlq/retry"): ("responses", {"messageId"}),
 }
-BARE_LISTS = {("GET", "queues"): QUEUE, ("GET", "topics"): GROUP}
+BARE_LISTS = {("GET", "queues"): QUEUE, ("GET", "topics"): GROUP, ("GET", "schedules"): SCHEDULE}
 UNREAD = {
     ("DELETE", "dlq/*"),
     ("POST", "queues"),
@@ -63,6 +67,8 @@ UNREAD = {
     ("POST", "topics/*"),
     ("DELETE", "topics/*"),
     ("POST", "flowControl/*"),
+    ("DELETE", "schedules/*"),
+    ("PATCH", "schedules/*"),
 }
 
 
@@ -143,8 +149,11 @@ async def make_referred(request: Recorded, rest: RestApi, sink: Sink) -> dict[st
     for id in ("1-0", "2-0"):
         if f"={id}" in text or f"/{id}" in text or f'"{id}"' in text:
             ids[id] = (await rest.fail(sink.script("/fail", Answer(500))))["dlqId"]
-    if (request.method, request.path.removeprefix(PREFIX)) == ("GET", "/v2/topics/grp"):
+    if (request.method, request.path.removeprefix(PREFIX)) in GROUP_NEEDED:
         await rest.make_group("grp", ["https://example.com/1"])
+    if "/scd_1" in text:
+        headers = {"Upstash-Cron": "@yearly", "Upstash-Schedule-Id": "scd_1"}
+        await rest.http.post(f"/v2/schedules/{sink.url_of('/late')}", headers=headers)
     if "cursor=1-5" in text:
         ids["cursor=1-5"] = "cursor=1790000000000-5"
     if "/v2/queues/q1" in request.path:
@@ -157,6 +166,11 @@ async def make_referred(request: Recorded, rest: RestApi, sink: Sink) -> dict[st
 def is_publish(request: Recorded) -> bool:
     path = request.path.removeprefix(PREFIX)
     return path.startswith(("/v2/publish/", "/v2/enqueue/", "/v2/batch"))
+
+
+def is_plan(request: Recorded) -> bool:
+    path = request.path.removeprefix(PREFIX)
+    return request.method == "POST" and path.startswith("/v2/schedules/")
 
 
 def problems_of(request: Recorded, answer: Answered) -> list[str]:
@@ -194,7 +208,7 @@ def items_of(request: Recorded, path: str) -> Iterable[tuple[str, dict[str, str]
     if path == "/v2/batch":
         for item in json.loads(request.body):
             yield item["destination"], _lower(item["headers"].items())
-    elif is_publish(request):
+    elif is_publish(request) or is_plan(request):
         is_enqueue = path.startswith("/v2/enqueue/")
         yield path.split("/", 4 if is_enqueue else 3)[-1], _lower(request.headers)
 
@@ -205,7 +219,8 @@ def refusal_of_item(destination: str, options: dict[str, str]) -> int | None:
         return HTTPStatus.NOT_FOUND
     has_bad_delay = options.get("upstash-delay") in ("-1s", "NaNs")
     has_bad_limits = options.get("upstash-flow-control-value") in ("parallelism=0", "")
-    return HTTPStatus.BAD_REQUEST if has_bad_delay or has_bad_limits else None
+    has_bad_cron = options.get("upstash-cron") == "x"
+    return HTTPStatus.BAD_REQUEST if has_bad_delay or has_bad_limits or has_bad_cron else None
 
 
 def check_readable(request: Recorded, answer: Answered) -> None:

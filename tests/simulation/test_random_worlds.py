@@ -17,7 +17,7 @@ async def simulate(path: Path, seed: int) -> tuple[list[Life], list[Send]]:
     rng = random.Random(seed)
     world = World(str(path), rng.getrandbits(32), capacity=rng.choice(CAPACITIES))
     await world.node.start()
-    await live(world, actions=rng.randint(5, 45), kills=rng.randint(0, 5))
+    await live(world, actions=rng.randint(5, 45), kills=rng.randint(0, 5), stops=rng.randint(0, 2))
     await world.settle_down()
     lives = await check(world)
     await check_all_slots_are_free(world)

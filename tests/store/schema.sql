@@ -115,6 +115,29 @@ CREATE TABLE queues (
     is_deleted INTEGER NOT NULL DEFAULT 0 -- its waiting messages are still being canceled
 ) STRICT;
 
+CREATE TABLE schedule_templates (
+    number INTEGER PRIMARY KEY REFERENCES schedules (number) ON DELETE CASCADE,
+    delay_ms INTEGER,
+    timeout_ms INTEGER,
+    envelope BLOB NOT NULL,
+    lookup BLOB
+) STRICT;
+
+CREATE TABLE schedules (
+    number INTEGER PRIMARY KEY,
+    project_id INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    accepted_at INTEGER NOT NULL, -- the version that is in force
+    cron TEXT NOT NULL,
+    is_paused INTEGER NOT NULL DEFAULT 0,
+    next_tick_at INTEGER, -- NULL while it is paused
+    ticked_until INTEGER NOT NULL,
+    last_run_at INTEGER,
+    last_messages BLOB, -- of the newest run: ids, and the states of those that are pruned
+    error TEXT
+) STRICT;
+
 CREATE TABLE "tokens" (
     digest BLOB PRIMARY KEY,
     project_id INTEGER NOT NULL REFERENCES "projects" (id),
@@ -159,6 +182,10 @@ CREATE INDEX messages_queued ON messages (queue_id, place_id, state)
 CREATE UNIQUE INDEX projects_name ON projects (name) WHERE is_removed = 0;
 
 CREATE UNIQUE INDEX queues_name ON queues (project_id, name) WHERE is_deleted = 0;
+
+CREATE UNIQUE INDEX schedules_id ON schedules (project_id, id);
+
+CREATE INDEX schedules_ticks ON schedules (next_tick_at) WHERE next_tick_at IS NOT NULL;
 
 CREATE INDEX tokens_project ON tokens (project_id);
 

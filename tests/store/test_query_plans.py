@@ -15,8 +15,11 @@ from relaypost.store.sqlite import (
     queues,
     releases,
     removals,
+    schedule_rows,
+    schedules,
     settlements,
     starts,
+    upkeep,
     url_groups,
 )
 from relaypost.store.sqlite.connection import open_writer, select
@@ -51,6 +54,14 @@ def plan(query: str) -> list[str]:
         ),
         (queues.LAG, "messages USING COVERING INDEX messages_queued (queue_id=?)"),
         (queues.LIVE, "messages USING INDEX messages_queued (queue_id=?)"),
+        (schedules.DUE, "schedules USING COVERING INDEX schedules_ticks (next_tick_at<?)"),
+        (
+            schedules.NEXT_TICK,
+            "schedules USING COVERING INDEX schedules_ticks (next_tick_at>?)",
+        ),
+        (schedules.AHEAD, "schedules USING INTEGER PRIMARY KEY (rowid>?)"),
+        (schedules.COUNT, "schedules USING COVERING INDEX schedules_id (project_id=?)"),
+        (schedule_rows.LAST_MESSAGES, "schedules USING INDEX schedules_id (project_id=? AND id=?)"),
         (queues.GET, "queues USING INDEX queues_name (project_id=? AND name=?)"),
         (queues.LIST, "queues USING INDEX queues_name (project_id=?)"),
         (
@@ -100,6 +111,28 @@ def test_groups_are_found_by_name() -> None:
     assert plan(url_groups.GET) == [
         "SCAN asked VIRTUAL TABLE INDEX 1:",
         "SEARCH g USING INDEX sqlite_autoindex_url_groups_1 (project_id=? AND name=?)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (schedules.GET, "INDEX schedules_id (project_id=? AND id=?)"),
+        (schedules.GET_BY_NUMBER, "INTEGER PRIMARY KEY (rowid=?)"),
+        (schedules.LIST, "INDEX schedules_id (project_id=?)"),
+    ],
+)
+def test_a_schedule_is_found_with_its_template(query: str, index: str) -> None:
+    assert plan(query) == [
+        f"SEARCH s USING {index}",
+        "SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
+    ]
+
+
+def test_pruning_finds_what_has_ended_with_its_envelope() -> None:
+    assert plan(upkeep.ENDED) == [
+        "SEARCH m USING INDEX messages_ended (project_id=? AND ended>? AND ended<?)",
+        "SEARCH e USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN",
     ]
 
 

@@ -31,6 +31,7 @@ from tests.support.messages import (
     publication,
     settlement,
 )
+from tests.support.schedules import new_schedule
 
 WITH_ENVELOPES = {"messages", "dead_letters"}
 
@@ -92,6 +93,8 @@ async def populate(book: Book, count: int = 1) -> None:
         await book.add(of_other(queue_name=f"q{number}", flow_control=keyed), claim=claim)
         asked = publication(of_other(), key=b"%d" % number)
         await book.messages.add([asked], claim=None, now=book.clock.now(), daily_limit=1000)
+        planned = new_schedule(f"s{number}", project_id=OTHER_PROJECT)
+        await book.store.schedules.put(planned, max_schedules=0, now=book.clock.now())
 
 
 async def forget(store: Store, limit: int = 1000) -> int:

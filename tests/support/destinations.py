@@ -1,9 +1,10 @@
 """A sender without a network: hosts that behave well, badly or not at all, by a seed."""
 
 import asyncio
+import itertools
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from relaypost.domain.outcomes import AttemptRequest, NotReached, Outcome, Responded, Trouble
 from relaypost.domain.types import MessageId, UnixMs
@@ -26,7 +27,10 @@ class Send:
     retried: int
     host: str
     started_at: UnixMs
+    began: int = field(compare=False)
+    """Its place in the order of all beginnings and ends; those of a kill are in no order."""
     ended_at: UnixMs | None = None
+    ended: int = field(default=0, compare=False)
     status: int | None = None
 
 
@@ -42,6 +46,7 @@ class Destinations:
         self.most_open_in_all = 0
         self.overlaps: list[MessageId] = []
         self._open_messages: Counter[MessageId] = Counter()
+        self._steps = itertools.count(1)
 
     async def send(self, request: AttemptRequest) -> Outcome:
         send = self._begin(request)
@@ -50,7 +55,7 @@ class Destinations:
             send.status = outcome.status
             return outcome
         finally:
-            send.ended_at = self._clock.now()
+            send.ended_at, send.ended = self._clock.now(), next(self._steps)
             self.open[send.host] -= 1
             self._open_messages[send.message] -= 1
 
@@ -62,7 +67,8 @@ class Destinations:
         message = parse_message_id(headers["Upstash-Message-Id"])
         assert message is not None
         host = host_of(request.url)
-        send = Send(message, int(headers["Upstash-Retried"]), host, self._clock.now())
+        retried, now = int(headers["Upstash-Retried"]), self._clock.now()
+        send = Send(message, retried, host, now, next(self._steps))
         self.sends.append(send)
         if self._open_messages[message]:
             self.overlaps.append(message)

@@ -14,6 +14,7 @@ from relaypost.domain.messages import Message, NewMessage
 from relaypost.domain.types import MessageId
 from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
+from relaypost.engine.scheduler import Scheduling
 from relaypost.runtime import SeededIds
 from relaypost.service.context import Service
 from relaypost.service.directory import Directory
@@ -71,6 +72,7 @@ async def make_engine(
     capacity: Capacity | None = None,
     max_open_attempts: int = 100,
     grace_seconds: float = 30,
+    scheduling: Scheduling | None = None,
 ) -> Running:
     """An engine that does not run yet."""
     capacity = capacity or Capacity(node=max_open_attempts)
@@ -85,7 +87,11 @@ async def make_engine(
         clock=clock,
         ids=SeededIds(random.Random(1)),
         signing=Signing(keys_of=lambda _: project().keys),
-        settings=EngineSettings(max_open_attempts=max_open_attempts, grace_seconds=grace_seconds),
+        settings=EngineSettings(
+            max_open_attempts=max_open_attempts,
+            grace_seconds=grace_seconds,
+            scheduling=scheduling or Scheduling(),
+        ),
     )
     service = Service(
         store=store,
@@ -93,6 +99,7 @@ async def make_engine(
         clock=clock,
         policy=AddressPolicy(),
         keys=KeyRing(projects=Directory(development=False), new_key=str),
+        note_tick=engine.scheduler.note,
     )
     return Running(database, store, sender, clock, engine, service, asyncio.Event())
 

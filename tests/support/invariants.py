@@ -12,7 +12,7 @@ from relaypost.domain.filters import Filter, Page
 from relaypost.domain.gates import Capacity
 from relaypost.domain.logs import LogEntry, LogState
 from relaypost.domain.messages import Message, Publication
-from relaypost.domain.types import MessageId, UnixMs
+from relaypost.domain.types import MessageId, ProjectId, UnixMs
 from relaypost.store.base import Store
 from relaypost.wire.ids import dead_letter_text, message_text
 from tests.support.destinations import Send
@@ -61,8 +61,8 @@ class Life:
 Lives = dict[MessageId, Life]
 
 
-async def read_lives(store: Store) -> Lives:
-    found = await store.logs.entries(PROJECT, Filter(), OLDEST_FIRST, since=EVER)
+async def read_lives(store: Store, owner: ProjectId = PROJECT) -> Lives:
+    found = await store.logs.entries(owner, Filter(), OLDEST_FIRST, since=EVER)
     assert found.next is None
     sequences = [entry.sequence for entry in found.items]
     assert all(earlier < later for earlier, later in itertools.pairwise(sequences))
@@ -151,8 +151,8 @@ def check_cancels(world: World) -> None:
         assert all(send.message != canceled.message for send in later), canceled
 
 
-async def check_dead_letters(store: Store, lives: Lives) -> None:
-    found = await store.dead_letters.select(PROJECT, Filter(), OLDEST_FIRST, since=EVER)
+async def check_dead_letters(store: Store, lives: Lives, owner: ProjectId = PROJECT) -> None:
+    found = await store.dead_letters.select(owner, Filter(), OLDEST_FIRST, since=EVER)
     buried = Counter(dead_letter.message.id for dead_letter in found.items)
     assert buried == Counter(id for id, life in lives.items() if life.word.endswith("F"))
 

@@ -15,6 +15,8 @@ from tests.support.servers import FOREIGN
 START_SECONDS = 180.0
 """Time to be ready on a busy machine; some of these programs compile first."""
 STOP_SECONDS = 20.0
+DROPPED = ("FORCE_COLOR", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PORT", "VENV")
+ADDED = {"NEXT_TELEMETRY_DISABLED": "1", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
 
 
 class Program:
@@ -96,12 +98,12 @@ def program(*command: str, folder: Path, environment: Mapping[str, str] = {}) ->
 
 
 def plain_environment() -> dict[str, str]:
-    """That of whoever runs the tests, without what would change them or reach out."""
+    """That of whoever runs the tests, without what would change them, reach out or add colour."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith((*FOREIGN, "npm_"))
+        if not name.startswith(FOREIGN)
         and not name.lower().endswith("_proxy")
-        and name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PORT", "VENV")
+        and name not in DROPPED
     }
-    return kept | {"NEXT_TELEMETRY_DISABLED": "1", "PYTHONUNBUFFERED": "1"}
+    return kept | ADDED

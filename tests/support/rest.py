@@ -70,7 +70,9 @@ class RestApi:
         assert answer.status_code == httpx.codes.OK, answer.text
 
     async def clear(self) -> None:
-        """Leave no message pending, no dead letter and no queue."""
+        """Leave no schedule, no message pending, no dead letter and no queue."""
+        for schedule in await self.get("/v2/schedules"):
+            await self.http.delete(f"/v2/schedules/{schedule['scheduleId']}")
         await self.http.delete("/v2/messages")
         for queue in await self.get("/v2/queues"):
             await self.http.delete(f"/v2/queues/{queue['name']}")

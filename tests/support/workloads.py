@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
+from collections.abc import Sequence as Items
 
 from relaypost.domain.messages import NewMessage, Publication
 from relaypost.domain.types import MessageId
@@ -17,28 +19,43 @@ URLS = (
 )
 KEYS = (b"iorder-1", b"iorder-2", b"iorder-3")
 WINDOW_MS = 10_000
+DOWN_SECONDS = (0, 0.01, 3, 45)
+
+Deed = Callable[[], Awaitable[None]]
 
 
-async def live(world: World, *, actions: int, kills: int, seconds: float = 40) -> None:
-    """Let callers act at random times, and kill the node now and then."""
+async def live(
+    world: World, *, actions: int, kills: int, stops: int = 0, seconds: float = 40
+) -> None:
+    """Let callers act at random times; kill the node, or stop it in good order, now and then."""
     rng = world.rng
-    moments = [(rng.uniform(0, seconds), False) for _ in range(actions)]
-    moments += [(rng.uniform(0, seconds), True) for _ in range(kills)]
+
+    async def kill() -> None:
+        await world.kill(down_seconds=rng.choice(DOWN_SECONDS))
+
+    async def stop() -> None:
+        await world.stop(down_seconds=rng.choice(DOWN_SECONDS))
+
+    planned = [lambda: act(world)] * actions + [kill] * kills + [stop] * stops
+    await at_random_times(rng, planned, seconds=seconds)
+
+
+async def at_random_times(rng: random.Random, planned: Items[Deed], *, seconds: float) -> None:
+    """Do all of it, one after the other, each not before a time of its own."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    for moment, is_kill in sorted(moments):
+    moments = [(rng.uniform(0, seconds), deed) for deed in planned]
+    for moment, deed in sorted(moments, key=lambda one: one[0]):
         await asyncio.sleep(max(0, begun + moment - loop.time()))
-        if is_kill:
-            await world.kill(down_seconds=rng.choice((0, 0.01, 3, 45)))
-        else:
-            await act(world)
+        await deed()
 
 
 async def live_badly(world: World) -> None:
     """As `live`, with a store that fails now and then and callers that do not wait."""
     rng = world.rng
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(live(world, actions=rng.randint(5, 45), kills=rng.randint(0, 3)))
+        actions, kills, stops = rng.randint(5, 45), rng.randint(0, 3), rng.randint(0, 1)
+        tasks.create_task(live(world, actions=actions, kills=kills, stops=stops))
         for _ in range(rng.randint(0, 2)):
             tasks.create_task(_break_store(world))
         for _ in range(rng.randint(0, 10)):
@@ -60,7 +77,7 @@ async def act(world: World) -> None:
     rng = world.rng
     kind = rng.choice(("one", "one", "batch", "batch", "deduplicated", "cancel"))
     if kind == "cancel":
-        await world.cancel(_some_ids(world))
+        await world.cancel(some_ids(world))
     elif kind == "deduplicated":
         await world.publish(
             publication(random_message(rng), key=rng.choice(KEYS), window_ms=WINDOW_MS)
@@ -90,6 +107,6 @@ def _publication(rng: random.Random) -> Publication:
     return publication(*[random_message(rng) for _ in range(rng.choice((1, 1, 1, 3)))])
 
 
-def _some_ids(world: World) -> list[MessageId]:
+def some_ids(world: World) -> list[MessageId]:
     known = list(world.answers.accepted)
     return world.rng.sample(known, min(len(known), world.rng.randint(1, 8)))

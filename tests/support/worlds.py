@@ -11,7 +11,7 @@ from relaypost.domain.addresses import AddressPolicy
 from relaypost.domain.errors import StoreUnavailable
 from relaypost.domain.gates import Capacity
 from relaypost.domain.messages import Deduplication, NewMessage, Publication, Published, State
-from relaypost.domain.types import MessageId, UnixMs
+from relaypost.domain.types import MessageId, ProjectId, UnixMs
 from relaypost.engine.attempt import Signing
 from relaypost.engine.engine import Engine, EngineSettings
 from relaypost.engine.rescuer import LEASE_MS, MAX_RESCUED
@@ -24,10 +24,11 @@ from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.store import SqliteStore
 from tests.support.databases import SlowStore
 from tests.support.destinations import Destinations
-from tests.support.messages import PROJECT, project, publication
+from tests.support.messages import OTHER_PROJECT, PROJECT, project, publication
 from tests.support.tasks import start
 from tests.support.virtual_time import VirtualClock
 
+PROJECTS = (PROJECT, OTHER_PROJECT)
 PATIENCE_SECONDS = 3_600
 EVERYTHING = 1_000_000
 UNENDED = "SELECT 1 FROM messages WHERE state < 2 LIMIT 1"
@@ -70,6 +71,7 @@ class Node:
         clock: Clock,
         ids: Ids,
         capacity: Capacity,
+        grace_seconds: float = 30,
     ) -> None:
         self.store = store
         self._directory = Directory(development=False)
@@ -79,7 +81,7 @@ class Node:
             clock=clock,
             ids=ids,
             signing=Signing(keys_of=self._directory.keys_of),
-            settings=EngineSettings(max_open_attempts=capacity.node),
+            settings=EngineSettings(max_open_attempts=capacity.node, grace_seconds=grace_seconds),
         )
         self.service = Service(
             store=self.store,
@@ -87,6 +89,8 @@ class Node:
             clock=clock,
             policy=AddressPolicy(),
             keys=KeyRing(projects=self._directory, new_key=lambda: ids.new("sig_")),
+            ids=ids,
+            note_tick=self.engine.scheduler.note,
         )
         self._stop = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
@@ -98,7 +102,8 @@ class Node:
 
     async def _is_loaded(self) -> bool:
         try:
-            await self.store.projects.add(project(), [])
+            for id in PROJECTS:
+                await self.store.projects.add(project(id), [])
             await self._directory.load(self.store.projects)
         except StoreUnavailable:
             return False
@@ -162,6 +167,7 @@ class World:
             clock=self.clock,
             ids=self._ids,
             capacity=self.capacity,
+            grace_seconds=self.rng.choice((0.2, 2, 30)),
         )
 
     def _open_store(self) -> InlineStore | SlowStore:
@@ -174,6 +180,14 @@ class World:
         """Kill the node and start another one on its file after a while."""
         await self.node.kill()
         self.answers.kills += 1
+        await self._start_another(down_seconds)
+
+    async def stop(self, *, down_seconds: float) -> None:
+        """Stop the node in good order and start another one: what takes too long is cut off."""
+        await self.node.stop()
+        await self._start_another(down_seconds)
+
+    async def _start_another(self, down_seconds: float) -> None:
         await asyncio.sleep(down_seconds)
         self.node = self._new_node()
         await self.node.start()
@@ -198,12 +212,20 @@ class World:
         return published
 
     async def cancel(self, ids: Items[MessageId]) -> None:
+        """Cancel messages that were accepted, as their owners."""
+        accepted = self.answers.accepted
+        for owner in PROJECTS:
+            mine = [id for id in ids if accepted[id].project_id == owner]
+            if mine:
+                await self._cancel(owner, mine)
+
+    async def _cancel(self, owner: ProjectId, ids: Items[MessageId]) -> None:
         store = self.node.store
         try:
-            done = await store.messages.cancel(PROJECT, ids, now=self.clock.now())
+            done = await store.messages.cancel(owner, ids, now=self.clock.now())
             self.node.service.intake.note_due(done.next_due_at)
             asked = [id for id, is_done in zip(ids, done.applied, strict=True) if is_done]
-            found = await store.messages.get(PROJECT, asked)
+            found = await store.messages.get(owner, asked)
         except StoreUnavailable:
             return
         for message in found:

@@ -3,8 +3,8 @@
 from typing import Any, Final, NamedTuple
 
 from relaypost.api.operations import Schema
+from relaypost.domain.durations import NS_PER_UNIT
 from relaypost.wire.destinations import MAX_NAME_BYTES, NAME_PATTERN
-from relaypost.wire.durations import NS_PER_UNIT
 
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
 _UNITS = "|".join(NS_PER_UNIT)
@@ -51,6 +51,7 @@ PATH: Final = {
         "A flow-control key; slashes in it need no escape.", {**PLAIN, "examples": ["erp"]}
     ),
     "messageId": Told("Id of a message.", {**TEXT, "examples": ["msg_7YoqT2mC4vX"]}),
+    "scheduleId": Told("Letters, digits, `-`, `_`, `.`.", {**NAME, "examples": ["nightly-report"]}),
     "urlGroupName": Told("Letters, digits, `-`, `_`, `.`.", {**NAME, "examples": ["shops"]}),
     "queueName": Told("Letters, digits, `-`, `_`, `.`.", {**NAME, "examples": ["orders"]}),
 }

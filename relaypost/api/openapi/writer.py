@@ -15,6 +15,7 @@ from relaypost.api import (
     public,
     publish,
     queues,
+    schedules,
     url_groups,
 )
 from relaypost.api.openapi.answers import Kind, answers, refusals
@@ -38,6 +39,7 @@ NOUNS: Final[Mapping[ModuleType, tuple[str, str]]] = {
     messages: ("Messages", "Look at messages, and cancel them."),
     queues: ("Queues", "Messages of a queue are delivered in order."),
     url_groups: ("URL groups", "One name for many destinations; paths call them topics."),
+    schedules: ("Schedules", "Messages that are made again and again, at the times of a cron."),
     flow_control_keys: ("Flow control", "Limits that messages of one key share."),
     logs: ("Logs", "What happened to messages."),
     dead_letters: ("Dead letters", "Messages that failed: look at them, retry or delete them."),

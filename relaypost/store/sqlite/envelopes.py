@@ -227,3 +227,23 @@ def message_from_row(row: tuple[Any, ...]) -> Message:
         retried=retried,
         cancel_requested=bool(cancel_requested),
     )
+
+
+_decode_whole = msgspec.msgpack.Decoder(Envelope).decode
+
+
+def pack_whole(envelope: Envelope) -> bytes:
+    """An envelope with its body as one value."""
+    try:
+        if _is_plain(envelope) and _is_plain(envelope.callback):
+            return _encode(envelope)
+    except UnicodeEncodeError:
+        pass
+    return _encode(_map_headers(envelope, _mark_raw))
+
+
+def unpack_whole(packed: bytes) -> Envelope:
+    envelope = _decode_whole(packed)
+    if _is_plain(envelope) and _is_plain(envelope.callback):
+        return envelope
+    return _map_headers(envelope, _read_raw)

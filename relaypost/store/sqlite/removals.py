@@ -19,7 +19,10 @@ FORGET_DEAD_LETTER = "DELETE FROM dead_letters WHERE project_id = ? AND id = ?"
 
 FORGET_ENVELOPE = "DELETE FROM envelopes WHERE id = ?"
 
+SCHEDULES = "schedules"
+
 OTHERS = {
+    SCHEDULES: "number",
     "log_entries": "sequence",
     "deduplications": "key",
     "queues": "id",
@@ -35,9 +38,10 @@ FORGET_PROJECT = "DELETE FROM projects WHERE id = ?"
 
 
 def forget_removed(transaction: Transaction, limit: int, *, now: UnixMs) -> int:
-    """Messages go first: an attempt that still ends then finds nothing to settle."""
+    """First what makes messages, then these: an attempt that still ends finds nothing to settle."""
     for (project,) in transaction.rows(REMOVED):
-        forgotten = _forget_messages(transaction, limit, project, now)
+        forgotten = _forget_some(transaction, limit, project, SCHEDULES)
+        forgotten = forgotten or _forget_messages(transaction, limit, project, now)
         forgotten = forgotten or _forget_dead_letters(transaction, limit, project)
         forgotten = forgotten or _forget_others(transaction, limit, project)
         return forgotten or _forget_project(transaction, limit, project)
@@ -63,15 +67,20 @@ def _forget_dead_letters(transaction: Transaction, limit: int, project: ProjectI
 
 
 def _forget_others(transaction: Transaction, limit: int, project: ProjectId) -> int:
-    for table, column in OTHERS.items():
-        some = f"SELECT {column} FROM {table} WHERE project_id = ? LIMIT ?"
-        transaction.execute(
-            f"DELETE FROM {table} WHERE project_id = ? AND {column} IN ({some})",
-            (project, project, limit),
-        )
-        if forgotten := transaction.changes():
+    for table in OTHERS:
+        if forgotten := _forget_some(transaction, limit, project, table):
             return forgotten
     return 0
+
+
+def _forget_some(transaction: Transaction, limit: int, project: ProjectId, table: str) -> int:
+    column = OTHERS[table]
+    some = f"SELECT {column} FROM {table} WHERE project_id = ? LIMIT ?"
+    transaction.execute(
+        f"DELETE FROM {table} WHERE project_id = ? AND {column} IN ({some})",
+        (project, project, limit),
+    )
+    return transaction.changes()
 
 
 def _forget_project(transaction: Transaction, limit: int, project: ProjectId) -> int:

@@ -14,6 +14,7 @@ from relaypost.domain.messages import Envelope, Message, NewMessage, Publication
 from relaypost.domain.projects import Project, SigningKeys
 from relaypost.domain.queues import Queue
 from relaypost.domain.retention import Horizon
+from relaypost.domain.schedules import MakeRun, NewSchedule, NextTick, Schedule
 from relaypost.domain.sequences import time_of
 from relaypost.domain.tokens import Token
 from relaypost.domain.types import DeadLetterId, LeaseId, MessageId, ProjectId, UnixMs
@@ -23,8 +24,11 @@ from relaypost.store.base import (
     Changed,
     Claim,
     Claimed,
+    Fired,
     Listing,
+    Planned,
     Rescued,
+    Retimed,
     Settled,
 )
 from relaypost.store.sqlite import (
@@ -38,6 +42,7 @@ from relaypost.store.sqlite import (
     projects,
     queues,
     removals,
+    schedules,
     settlements,
     steering,
     upkeep,
@@ -306,6 +311,72 @@ class SqliteFlowControlKeys:
         )
 
 
+class SqliteSchedules:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self, project: ProjectId) -> list[Schedule]:
+        return await self._database.read(
+            lambda connection: schedules.list_schedules(connection, project)
+        )
+
+    async def get(self, project: ProjectId, id: str) -> Schedule | None:
+        return await self._database.read(lambda connection: schedules.get(connection, project, id))
+
+    async def put(self, asked: NewSchedule, *, max_schedules: int, now: UnixMs) -> Planned:
+        return await self._database.write(
+            lambda transaction: schedules.put(
+                transaction, asked, max_schedules=max_schedules, now=now
+            )
+        )
+
+    async def pause(self, project: ProjectId, id: str) -> bool:
+        return await self._database.write(
+            lambda transaction: schedules.pause(transaction, project, id)
+        )
+
+    async def resume(
+        self, project: ProjectId, id: str, *, next_tick: NextTick, now: UnixMs
+    ) -> Planned:
+        return await self._database.write(
+            lambda transaction: schedules.resume(
+                transaction, project, id, next_tick=next_tick, now=now
+            )
+        )
+
+    async def delete(self, project: ProjectId, id: str) -> bool:
+        return await self._database.write(
+            lambda transaction: schedules.delete(transaction, project, id)
+        )
+
+    async def fire(
+        self,
+        limit: int,
+        *,
+        make_run: MakeRun,
+        due_by: UnixMs,
+        claim: Claim | None,
+        now: UnixMs,
+    ) -> Fired:
+        return await self._database.hand_out(
+            lambda transaction: schedules.fire(
+                transaction,
+                limit,
+                make_run=make_run,
+                due_by=due_by,
+                claim=claim,
+                now=now,
+            )
+        )
+
+    async def retime(self, limit: int, *, after: int, next_tick: NextTick, now: UnixMs) -> Retimed:
+        return await self._database.write(
+            lambda transaction: schedules.retime(
+                transaction, limit, after=after, next_tick=next_tick, now=now
+            )
+        )
+
+
 class SqliteProjects:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -412,6 +483,7 @@ class SqliteStore:
         self.queues = SqliteQueues(database)
         self.flow_control_keys = SqliteFlowControlKeys(database)
         self.url_groups = SqliteUrlGroups(database)
+        self.schedules = SqliteSchedules(database)
         self.projects = SqliteProjects(database)
         self.upkeep = SqliteUpkeep(database, lock)
 

@@ -3,14 +3,15 @@
 from relaypost.domain.retention import Horizon
 from relaypost.domain.sequences import sequence
 from relaypost.domain.types import ProjectId, UnixMs
-from relaypost.store.sqlite import dead_letters
+from relaypost.store.sqlite import dead_letters, schedule_rows
 from relaypost.store.sqlite.database import Transaction
 
 PROJECTS = "SELECT id FROM projects"
 
 ENDED = """
-SELECT id FROM messages WHERE project_id = ? AND ended IS NOT NULL AND ended < ?
-ORDER BY ended LIMIT ?
+SELECT m.id, m.state, e.schedule_id FROM messages m LEFT JOIN envelopes e ON e.id = m.id
+WHERE m.project_id = ? AND m.ended IS NOT NULL AND m.ended < ?
+ORDER BY m.ended LIMIT ?
 """
 
 FORGET_MESSAGE = "DELETE FROM messages WHERE project_id = ? AND id = ?"
@@ -63,7 +64,9 @@ def _prune_messages(
     """The terminal entry is the last one of a message: with it the whole message has expired."""
     before = sequence(horizon.logs_before)
     rows = transaction.rows(ENDED, (project, before, limit))
-    for (id,) in rows:
+    for id, state, schedule in rows:
+        if schedule is not None:
+            schedule_rows.leave_state(transaction, project, schedule, id, state)
         transaction.execute(FORGET_ENTRIES_OF, (id,))
         transaction.execute(FORGET_MESSAGE, (project, id))
         transaction.execute(FORGET_ENVELOPE, (id,))

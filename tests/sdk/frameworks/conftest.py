@@ -15,6 +15,7 @@ from tests.support.servers import Account, RelaypostProcess
 FOLDER = Path(__file__).parent
 ADDRESS = r"http://(?:localhost|127\.0\.0\.1):(\d+)"
 COMPILE_SECONDS = 120.0
+VITE = "node ../node_modules/vite/bin/vite.js"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ FRAMEWORKS = {
         folder=FOLDER / "nextjs",
     ),
     "sveltekit": Framework(
-        command=("node", "../node_modules/vite/bin/vite.js", "dev", "--port", "0"),
+        command=("sh", "-c", f"{VITE} build && exec {VITE} preview --port 0"),
         folder=FOLDER / "sveltekit",
     ),
     "hono": Framework(command=("node", "hono.mjs")),

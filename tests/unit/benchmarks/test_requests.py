@@ -4,9 +4,11 @@ import msgspec
 import pytest
 
 from benchmarks.requests import (
+    LANE,
     Address,
     Template,
     batch_request,
+    enqueue_request,
     plain_request,
     publish_request,
 )
@@ -71,6 +73,37 @@ def test_a_batch_stamps_each_item(items: int) -> None:
     assert {len(item["body"]) for item in batch} == {100}
     assert batch[0]["destination"] == DESTINATION
     assert batch[0]["headers"]["Upstash-Delay"] == "1d"
+
+
+def test_lanes_of_single_requests_go_round() -> None:
+    template = enqueue_request(SERVER, f"q-{LANE}", DESTINATION, token="t", body_bytes=100, lanes=3)
+
+    paths = [split(template, 1, number)[0].split(" ")[1] for number in (0, 2, 3, 7)]
+
+    lanes = [path.removeprefix("/v2/enqueue/q-").removesuffix(f"/{DESTINATION}") for path in paths]
+    assert lanes == ["000000", "000002", "000000", "000001"]
+
+
+def test_lanes_of_a_batch_go_round() -> None:
+    template = batch_request(
+        SERVER,
+        DESTINATION,
+        token="t",
+        body_bytes=100,
+        items=4,
+        headers={"Upstash-Flow-Control-Key": f"k-{LANE}"},
+        queue="q",
+        lanes=3,
+    )
+
+    batch = msgspec.json.decode(split(template, 9, 20)[1])
+
+    keys = [item["headers"]["Upstash-Flow-Control-Key"] for item in batch]
+    assert keys == ["k-000002", "k-000000", "k-000001", "k-000002"]
+    assert {item["queue"] for item in batch} == {"q"}
+    assert [read_stamp(item["body"].encode()) for item in batch] == [
+        Stamp(sent_ns=9, tag=7, sequence=20 + i) for i in range(4)
+    ]
 
 
 def test_what_is_no_stamp_is_not_read() -> None:

@@ -1,6 +1,6 @@
 export default {
   kit: {
-    // SvelteKit takes a text from elsewhere for a forged form; the signature tells that it is not.
+    // In production, a text from elsewhere counts as a forged form; the signature tells otherwise.
     csrf: { trustedOrigins: ["*"] },
   },
 };
