@@ -1,10 +1,13 @@
 """Every option of every method of the JavaScript SDK that publishes, up to the dead letter."""
 
 import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tests.support.inner_servers import HeldApplication, HeldClock, serving
 from tests.support.javascript import Driver, JavaScriptSdk, provider
 from tests.support.options import check_reported, of_callbacks, of_failure_callbacks
 from tests.support.rest import RestApi
@@ -12,11 +15,13 @@ from tests.support.servers import Account
 from tests.support.sinks import Answer, Sink
 
 CALLS = ("publish", "publishJSON", "enqueue", "enqueueJSON", "batch", "batchJSON")
-QUEUED = ("enqueue", "enqueueJSON", "batchJSON")
+PLAN = "schedules.create"
+QUEUED = ("enqueue", "enqueueJSON", "batchJSON", PLAN)
 """A batch is tried with queues and without."""
-QUEUE = "optional"
+QUEUE, SCHEDULE = "optional", "once.a-minute"
 BUSY = Answer(503, b"busy", (("Retry-After", "0"),))
 BODY = '{"n":"ü"}'
+STATES = ["CREATED", "ACTIVE", "ERROR", "RETRY", "ACTIVE", "ERROR", "FAILED"]
 
 
 async def make(sdk: JavaScriptSdk, name: str, **options: Any) -> Any:
@@ -29,6 +34,21 @@ async def make(sdk: JavaScriptSdk, name: str, **options: Any) -> Any:
         return await sdk.call(name, options)
     (made,) = await sdk.call(name, [options | ({"queueName": QUEUE} if name in QUEUED else {})])
     return made
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    return HeldClock()
+
+
+@pytest.fixture
+async def account(name: str, account: Account, clock: HeldClock) -> AsyncIterator[Account]:
+    """Schedules have a server of their own, on which a minute soon ends."""
+    if name != PLAN:
+        yield account
+        return
+    async with serving(HeldApplication(clock)) as url:
+        yield replace(account, url=url)
 
 
 @pytest.fixture
@@ -79,6 +99,41 @@ async def test_all_at_once(
 ) -> None:
     made = await make(sdk, name, **options)
     assert made == {"messageId": made["messageId"], "url": options["url"]}
+    assert await check_delivered(sink) == made["messageId"]
+    dead_letter_id = await check_reported(sink, rest, made["messageId"], f"{label} callbacks")
+    await check_read(sdk, dead_letter_id, name, options)
+    assert await make(sdk, name, **options) == made | {"deduplicated": True}
+
+
+@pytest.mark.conformance("A-7", "S-1", "S-14", "S-16")
+@pytest.mark.parametrize("name", [PLAN])
+async def test_all_at_once_of_a_schedule(
+    sdk: JavaScriptSdk,
+    sink: Sink,
+    rest: RestApi,
+    name: str,
+    options: dict[str, Any],
+    label: str,
+    clock: HeldClock,
+) -> None:
+    del options["deduplicationId"], options["contentBasedDeduplication"]
+    own = {"destination": options["url"], "scheduleId": SCHEDULE, "queueName": QUEUE}
+    created = await sdk.call(PLAN, {**options, **own, "cron": "* * * * *"})
+    assert created == {"scheduleId": SCHEDULE}
+    clock.let_go()
+    message_id = await check_delivered(sink)
+    dead_letter_id = await check_reported(sink, rest, message_id, f"{label} callbacks")
+    await check_read(sdk, dead_letter_id, name, options)
+    assert {attempt.header("Upstash-Schedule-Id") for attempt in sink.at("/hook")} == {SCHEDULE}
+    found = await sdk.call("schedules.get", SCHEDULE)
+    assert found["lastScheduleStates"] == {message_id: "FAIL"}
+    assert found["ratePerSecond"] == found["rate"] == 50
+    message = await sdk.call("messages.get", message_id)
+    assert found["lastScheduleTime"] == message["createdAt"]
+
+
+async def check_delivered(sink: Sink) -> str:
+    """Answers the id of the message."""
     attempts = await sink.wait_for(2, "/hook")
     for retried, attempt in enumerate(attempts):
         assert (attempt.method, attempt.target) == ("PATCH", "/hook?a=1")
@@ -87,21 +142,23 @@ async def test_all_at_once(
         assert [attempt.header(name) for name in names] == [
             "application/json", "t-17", "o", "g", "s",
         ]  # fmt: skip
-        assert attempt.header("Upstash-Message-Id") == made["messageId"]
         assert attempt.header("Upstash-Retried") == str(retried)
-    dead_letter_id = await check_reported(sink, rest, made["messageId"], f"{label} callbacks")
+    (message_id,) = {attempt.header("Upstash-Message-Id") for attempt in attempts}
+    return str(message_id)
 
-    check_kept(await sdk.call("messages.get", made["messageId"]), name, options)
+
+async def check_read(
+    sdk: JavaScriptSdk, dead_letter_id: str, name: str, options: dict[str, Any]
+) -> None:
     (dead_letter,) = (await sdk.call("dlq.listMessages", {"dlqIds": [dead_letter_id]}))["messages"]
-    check_kept(dead_letter, name, options)
+    message_id = dead_letter["messageId"]
+    for kept in (await sdk.call("messages.get", message_id), dead_letter):
+        check_kept(kept, name, options)
     assert (dead_letter["responseStatus"], dead_letter["responseBody"]) == (503, "busy")
-    logs = (await sdk.call("logs", {"filter": {"messageId": made["messageId"]}}))["logs"][::-1]
-    assert [entry["state"] for entry in logs] == [
-        "CREATED", "ACTIVE", "ERROR", "RETRY", "ACTIVE", "ERROR", "FAILED",
-    ]  # fmt: skip
+    logs = (await sdk.call("logs", {"filter": {"messageId": message_id}}))["logs"][::-1]
+    assert [entry["state"] for entry in logs] == STATES
     assert {entry["timeout"] for entry in logs} == {1500}
-    assert logs[1]["time"] >= logs[0]["time"] + 50
-    assert await make(sdk, name, **options) == made | {"deduplicated": True}
+    assert logs[1]["time"] >= dead_letter["notBefore"]
 
 
 def check_kept(message: dict[str, Any], name: str, options: dict[str, Any]) -> None:
@@ -125,6 +182,7 @@ def check_kept(message: dict[str, Any], name: str, options: dict[str, Any]) -> N
     }
     assert {name: message.get(name) for name in expected} == expected
     assert message.get("queueName") == (QUEUE if name in QUEUED else None)
+    assert message.get("scheduleId") == (SCHEDULE if name == PLAN else None)
     headers = dict(message["header"])
     (tenant,) = headers.pop("X-Tenant")
     assert tenant.startswith("REDACTED:")

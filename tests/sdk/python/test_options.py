@@ -1,24 +1,30 @@
 """Every option of every method of the Python SDK that publishes, up to the dead letter."""
 
 import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from qstash.chat import custom
 from qstash.dlq import DlqMessage
 from qstash.message import Message
+from qstash.schedule import ScheduleState
 
 from tests.support.clients import PythonSdk
+from tests.support.inner_servers import HeldApplication, HeldClock, serving
 from tests.support.options import check_reported, of_callbacks, of_failure_callbacks
 from tests.support.rest import RestApi
+from tests.support.servers import Account
 from tests.support.sinks import Answer, Sink
 
 CALLS = ("publish", "publish_json", "enqueue", "enqueue_json", "batch", "batch_json")
-QUEUED = ("enqueue", "enqueue_json", "batch_json")
+PLANS = ("create", "create_json")
+QUEUED = ("enqueue", "enqueue_json", "batch_json", *PLANS)
 """A batch is tried with queues and without."""
-QUEUE = "optional"
+QUEUE, SCHEDULE = "optional", "once.a-minute"
 BUSY = Answer(503, b"busy", (("Retry-After", "0"),))
-LATE = "1d"
+STATES = ["CREATED", "ACTIVE", "ERROR", "RETRY", "ACTIVE", "ERROR", "FAILED"]
 
 
 async def make(sdk: PythonSdk, name: str, **options: Any) -> Any:
@@ -30,6 +36,27 @@ async def make(sdk: PythonSdk, name: str, **options: Any) -> Any:
         (made,) = await call([options])
         return made
     return await call(**options)
+
+
+async def plan(sdk: PythonSdk, name: str, **options: Any) -> None:
+    del options["deduplication_id"], options["content_based_deduplication"]
+    options |= {"destination": options.pop("url"), "queue": QUEUE, "schedule_id": SCHEDULE}
+    assert await getattr(sdk.schedule, name)(cron="* * * * *", **options) == SCHEDULE
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    return HeldClock()
+
+
+@pytest.fixture
+async def account(name: str, account: Account, clock: HeldClock) -> AsyncIterator[Account]:
+    """Schedules have a server of their own, on which a minute soon ends."""
+    if name not in PLANS:
+        yield account
+        return
+    async with serving(HeldApplication(clock)) as url:
+        yield replace(account, url=url)
 
 
 @pytest.fixture
@@ -74,6 +101,37 @@ async def test_all_at_once(
 ) -> None:
     made = await make(sdk, name, **options)
     assert not made.deduplicated
+    assert await check_delivered(sink, options) == made.message_id
+    dead_letter_id = await check_reported(sink, rest, made.message_id, f"{key} callbacks")
+    await check_read(sdk, dead_letter_id, name, options)
+    again = await make(sdk, name, **options)
+    assert (again.deduplicated, again.message_id) == (True, made.message_id)
+
+
+@pytest.mark.conformance("A-7", "S-1", "S-14", "S-16")
+@pytest.mark.parametrize("name", PLANS)
+async def test_all_at_once_of_a_schedule(
+    sdk: PythonSdk,
+    sink: Sink,
+    rest: RestApi,
+    name: str,
+    options: dict[str, Any],
+    key: str,
+    clock: HeldClock,
+) -> None:
+    await plan(sdk, name, **options)
+    clock.let_go()
+    message_id = await check_delivered(sink, options)
+    dead_letter_id = await check_reported(sink, rest, message_id, f"{key} callbacks")
+    await check_read(sdk, dead_letter_id, name, options)
+    assert {attempt.header("Upstash-Schedule-Id") for attempt in sink.at("/hook")} == {SCHEDULE}
+    found = await sdk.schedule.get(SCHEDULE)
+    assert found.last_schedule_states == {message_id: ScheduleState.FAIL}
+    assert found.last_schedule_time == (await sdk.message.get(message_id)).created_at
+
+
+async def check_delivered(sink: Sink, options: dict[str, Any]) -> str:
+    """Answers the id of the message."""
     attempts = await sink.wait_for(2, "/hook")
     for retried, attempt in enumerate(attempts):
         assert (attempt.method, attempt.target) == ("PATCH", "/hook?a=1")
@@ -82,23 +140,23 @@ async def test_all_at_once(
         assert [attempt.header(name) for name in ("X-Tenant", "X-Open", "X-Count")] == [
             "t-17", "o", "3",
         ]  # fmt: skip
-        assert attempt.header("Upstash-Message-Id") == made.message_id
         assert attempt.header("Upstash-Retried") == str(retried)
-    dead_letter_id = await check_reported(sink, rest, made.message_id, f"{key} callbacks")
+    (message_id,) = {attempt.header("Upstash-Message-Id") for attempt in attempts}
+    return str(message_id)
 
-    message = await sdk.message.get(made.message_id)
-    check_kept(message, name, options)
+
+async def check_read(
+    sdk: PythonSdk, dead_letter_id: str, name: str, options: dict[str, Any]
+) -> None:
     dead_letter = await sdk.dlq.get(dead_letter_id)
-    check_kept(dead_letter, name, options)
+    message = await sdk.message.get(dead_letter.message_id)
+    for kept in (message, dead_letter):
+        check_kept(kept, name, options)
     assert (dead_letter.response_status, dead_letter.response_body) == (503, "busy")
-    logs = (await sdk.log.list(filter={"message_id": made.message_id})).logs
-    states = [entry.state.value for entry in logs[::-1]]
-    assert states == ["CREATED", "ACTIVE", "ERROR", "RETRY", "ACTIVE", "ERROR", "FAILED"]
+    logs = (await sdk.log.list(filter={"message_id": message.message_id})).logs[::-1]
+    assert [entry.state.value for entry in logs] == STATES
     assert {entry.timeout for entry in logs} == {7000}
-    active = next(entry for entry in logs[::-1] if entry.state.value == "ACTIVE")
-    assert active.time >= message.not_before
-    again = await make(sdk, name, **options)
-    assert (again.deduplicated, again.message_id) == (True, made.message_id)
+    assert logs[1].time >= message.not_before
 
 
 def check_kept(message: Message | DlqMessage, name: str, options: dict[str, Any]) -> None:
@@ -117,6 +175,7 @@ def check_kept(message: Message | DlqMessage, name: str, options: dict[str, Any]
     assert message.failure_callback_headers == {"X-Group": ["yes"], "X-Trace": ["failure"]}
     assert (message.max_retries, message.retry_delay_expression) == (1, options.get("retry_delay"))
     assert message.queue == (QUEUE if name in QUEUED else None)
+    assert message.schedule_id == (SCHEDULE if name in PLANS else None)
     assert message.label == options["label"].split(",")[0]
     limits = message.flow_control
     if "flow_control" in options:
