@@ -37,11 +37,6 @@ async def make(sdk: JavaScriptSdk, name: str, **options: Any) -> Any:
 
 
 @pytest.fixture
-def clock() -> HeldClock:
-    return HeldClock()
-
-
-@pytest.fixture
 async def account(name: str, account: Account, clock: HeldClock) -> AsyncIterator[Account]:
     """Schedules have a server of their own, on which a minute soon ends."""
     if name != PLAN:

@@ -45,11 +45,6 @@ async def plan(sdk: PythonSdk, name: str, **options: Any) -> None:
 
 
 @pytest.fixture
-def clock() -> HeldClock:
-    return HeldClock()
-
-
-@pytest.fixture
 async def account(name: str, account: Account, clock: HeldClock) -> AsyncIterator[Account]:
     """Schedules have a server of their own, on which a minute soon ends."""
     if name not in PLANS:
