@@ -145,7 +145,7 @@ async def test_each_filter_finds_what_has_failed(
         return len(await dead(sdk, filters[0])) == MANY or None
 
     assert await poll(have_failed)
-    page: dict[str, Any] = {}
+    page = {}
     for filter in filters:
         page = await sdk.call("dlq.delete", {**page_after(page), "filter": filter})
         assert page["deleted"] == 2, filter
