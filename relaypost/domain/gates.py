@@ -54,12 +54,12 @@ def key_gate(project: ProjectId, key: str) -> GateId:
     return gate_id(GateKind.KEY, project, key)
 
 
-def wait_list(gate: GateId, key: GateId | None) -> GateId:
-    """The list of a project or host in which messages of a key wait, or those without one.
+def wait_list(host: GateId, key: GateId | None) -> GateId:
+    """The list of a host in which messages of a key wait, or those without one.
 
     Freed slots go round these lists, so that a long one delays no other.
     """
-    return gate if key is None else GateId(gate ^ key)
+    return host if key is None else GateId(host ^ key)
 
 
 STEPS = 8

@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from relaypost.domain.addresses import AddressPolicy
-from relaypost.domain.cron import CronError, parse
-from relaypost.domain.errors import DAILY_LIMIT_REACHED, RelaypostError
+from relaypost.domain.errors import DAILY_LIMIT_REACHED, Invalid, RelaypostError
 from relaypost.domain.limits import Limits
 from relaypost.domain.messages import NewMessage
 from relaypost.domain.schedules import (
@@ -30,9 +29,9 @@ from relaypost.service.intake import Intake, take_in
 from relaypost.store.base import Claim, Fired, Schedules
 from relaypost.wire.option_values import exceeded
 from relaypost.wire.publish import PublishContext
-from relaypost.wire.schedules import messages_of
+from relaypost.wire.schedules import messages_of, parse_cron
 
-MAX_FIRED = 32
+MAX_FIRED = 64
 """Schedules of one transaction, which others wait for."""
 MAX_RETIMED = 200
 CACHED_CRONS = 4096
@@ -77,7 +76,7 @@ class Scheduler:
         self._scheduling = scheduling
         self._max_sleep_seconds = max_sleep_seconds
         self._cron = functools.lru_cache(CACHED_CRONS)(
-            functools.partial(parse, zones=scheduling.zones)
+            functools.partial(parse_cron, zones=scheduling.zones)
         )
         self._next_tick_at: UnixMs | None = UNKNOWN
         self._retimed_up_to: int | None = 0
@@ -192,5 +191,5 @@ class Scheduler:
     def _expected_tick(self, schedule: Schedule) -> UnixMs | None:
         try:
             return expected_tick(schedule, self._cron(schedule.cron))
-        except CronError:  # a zone that is not known any more: the tick that is stored remains
+        except Invalid:  # a zone that is not known any more: the tick that is stored remains
             return None

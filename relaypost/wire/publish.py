@@ -216,7 +216,7 @@ def _refuse(texts: Mapping[str, str]) -> None:
     refuse_workflow(texts, MESSAGE)
 
 
-def _content_type(texts: Mapping[str, str]) -> str | None:
+def content_type_of(texts: Mapping[str, str]) -> str | None:
     """Workflow SDKs send both forms; the header of the request itself counts (section 2.10)."""
     return texts.get("Content-Type") or texts.get("Forward-Content-Type")
 
@@ -226,7 +226,7 @@ def _delivered_headers(options: Options) -> Headers:
     texts, forwarded = options.message.texts, options.message.forwarded
     if read_flag(texts, "Header-Forward"):
         forwarded = {**plain_headers(options), **forwarded}
-    content_type = _content_type(texts)
+    content_type = content_type_of(texts)
     lines = forwarded_lines(forwarded)
     return lines if content_type is None else (("Content-Type", content_type), *lines)
 
@@ -241,7 +241,7 @@ def _deduplication_key(
         queue=queue or "",
         destination=destination,
         method=method or "POST",
-        content_type=_content_type(texts) or "",
+        content_type=content_type_of(texts) or "",
         forwarded=options.message.forwarded,
         body=body,
     )

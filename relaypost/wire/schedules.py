@@ -18,7 +18,7 @@ from relaypost.wire.headers import WITHHELD, Pairs, check_pairs
 from relaypost.wire.llm import configured_url
 from relaypost.wire.option_values import exceeded, read_values
 from relaypost.wire.options import MESSAGE, OptionGroup, Options, collect, merge
-from relaypost.wire.publish import PublishContext, make_publication
+from relaypost.wire.publish import PublishContext, content_type_of, make_publication
 from relaypost.wire.targets import Target, cut_target
 from relaypost.wire.url_groups import ANYWHERE
 
@@ -191,7 +191,7 @@ def _deduplication(
         queue=texts.get("Queue-Name", ""),
         destination=asked.target.destination,
         method=(texts.get("Method") or "POST").upper(),
-        content_type=texts.get("Content-Type") or texts.get("Forward-Content-Type") or "",
+        content_type=content_type_of(texts) or "",
         forwarded=asked.options.message.forwarded,
         body=asked.body,
         further=(cron, given_id or ""),

@@ -65,3 +65,9 @@ async def test_the_mail_follows(visitor: Visitor) -> None:
 
     assert mail["to"] == "ada@example.com"
     assert "listens on" not in visitor.example.process.output, "it has a queue already"
+
+
+async def test_the_summary_is_made_when_its_time_has_come(visitor: Visitor) -> None:
+    await visitor.submit("The cake arrived broken.")
+
+    await visitor.wait_shown("pieces of feedback came in")

@@ -1,7 +1,9 @@
 """What the examples do, from a visitor's feedback to the mail, with a queue of their own."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -105,6 +107,17 @@ async def test_a_day_is_summed_up(visitor: Visitor, queue: RestApi) -> None:
     await queue.publish(f"{visitor.example.url}/api/daily-summary")
 
     await visitor.wait_shown("pieces of feedback came in")
+
+
+async def test_each_day_is_summed_up(visitor: Visitor, queue: RestApi) -> None:
+    schedule = await queue.get("/v2/schedules/daily-summary")
+
+    assert schedule["destination"] == f"{visitor.example.url}/api/daily-summary"
+    assert schedule["cron"] == "CRON_TZ=Europe/Berlin 0 8 * * *"
+    next_run = datetime.fromtimestamp(
+        schedule["nextScheduleTime"] / 1000, ZoneInfo("Europe/Berlin")
+    )
+    assert (next_run.hour, next_run.minute) == (8, 0)
 
 
 @pytest.mark.parametrize("route", QUEUE_ROUTES)

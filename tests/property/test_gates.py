@@ -49,15 +49,16 @@ class Traffic(RuleBasedStateMachine):
         """Look at all gates that are pending: whoever waited at an open one has gone."""
         while (gate := self.gates.lists.take_pending()) is not None:
             assert self.gates.room(gate, NOW)
-            for found in list(self.gates.lists):
-                if found.gate == gate:
-                    self.gates.lists.forget(found.id)
+            while self.gates.lists.are_at(gate):
+                for found in tuple(self.gates.lists.serve(gate).lists):
+                    self.gates.lists.forget(found)
 
     @invariant()
     def what_is_open_and_holds_a_list_is_pending(self) -> None:
-        for found in self.gates.lists:
-            if self.gates.room(found.gate, NOW) and found.kind is not GateKind.QUEUE:
-                assert found.gate in self.gates.lists._pending
+        for line in self.gates.lists.lines():
+            gate, kind = line.stand
+            if self.gates.room(gate, NOW) and kind is not GateKind.QUEUE:
+                assert gate in self.gates.lists._pending
 
     @invariant()
     def counts_are_of_open_attempts(self) -> None:
@@ -79,7 +80,7 @@ class Traffic(RuleBasedStateMachine):
     def every_host_has_room_for_one(self) -> None:
         for project in (1, 2, 3):
             for host in "abc":
-                limit = self.gates.limit_of(host_gate(ProjectId(project), host))
+                limit = self.gates._hosts.limit_of(host_gate(ProjectId(project), host))
                 assert 1 <= limit <= host_limit(0, CAPACITY)
 
 

@@ -10,12 +10,14 @@ from relaypost.store.sqlite import (
     flow_control_keys,
     gates,
     leases,
+    lines,
     messages,
     projects,
     queues,
     releases,
     removals,
     schedule_rows,
+    schedule_runs,
     schedules,
     settlements,
     starts,
@@ -37,7 +39,8 @@ def plan(query: str) -> list[str]:
     [
         (releases.DUE, "messages USING INDEX messages_due (due_at<?)"),
         (releases.IS_DUE, "messages USING INDEX messages_due (due_at<?)"),
-        (releases.PARKED, "messages USING INDEX messages_parked (parked_at=?)"),
+        (lines.PARKED, "messages USING INDEX messages_parked (parked_at=?)"),
+        (lines.HEAD, "messages USING COVERING INDEX messages_parked (parked_at=?)"),
         (
             releases.PARKED_DUE,
             "messages USING INDEX messages_parked (parked_at=? AND due_at<?)",
@@ -54,12 +57,12 @@ def plan(query: str) -> list[str]:
         ),
         (queues.LAG, "messages USING COVERING INDEX messages_queued (queue_id=?)"),
         (queues.LIVE, "messages USING INDEX messages_queued (queue_id=?)"),
-        (schedules.DUE, "schedules USING COVERING INDEX schedules_ticks (next_tick_at<?)"),
+        (schedule_runs.DUE, "schedules USING COVERING INDEX schedules_ticks (next_tick_at<?)"),
         (
-            schedules.NEXT_TICK,
+            schedule_runs.NEXT_TICK,
             "schedules USING COVERING INDEX schedules_ticks (next_tick_at>?)",
         ),
-        (schedules.AHEAD, "schedules USING INTEGER PRIMARY KEY (rowid>?)"),
+        (schedule_runs.AHEAD, "schedules USING INTEGER PRIMARY KEY (rowid>?)"),
         (schedules.COUNT, "schedules USING COVERING INDEX schedules_id (project_id=?)"),
         (schedule_rows.LAST_MESSAGES, "schedules USING INDEX schedules_id (project_id=? AND id=?)"),
         (queues.GET, "queues USING INDEX queues_name (project_id=? AND name=?)"),
@@ -118,7 +121,7 @@ def test_groups_are_found_by_name() -> None:
     ("query", "index"),
     [
         (schedules.GET, "INDEX schedules_id (project_id=? AND id=?)"),
-        (schedules.GET_BY_NUMBER, "INTEGER PRIMARY KEY (rowid=?)"),
+        (schedule_runs.GET_BY_NUMBER, "INTEGER PRIMARY KEY (rowid=?)"),
         (schedules.LIST, "INDEX schedules_id (project_id=?)"),
     ],
 )
@@ -183,7 +186,7 @@ def test_a_backlog_is_not_looked_at() -> None:
         connection.execute(releases.DUE, (1 << 50, 100)).fetchall()
         connection.execute(messages.NEXT_DUE).fetchall()
         connection.execute(gates.LISTS).fetchall()
-        connection.execute(releases.PARKED, (5, 1)).fetchall()
+        connection.execute(lines.PARKED, (5, 1)).fetchall()
         return counted
 
     assert steps(10_000) == steps(10)

@@ -112,7 +112,7 @@ async def test_backlogs_go_on(restart: Restart) -> None:
     book = await restart(capacity)
     assert (await book.claim()).messages == []
     gates = book.messages._database._transaction.gates  # type: ignore[attr-defined]
-    assert len(list(gates.lists)) == 1, "both wait at the project"
+    assert len(list(gates.lists.lines())) == 1, "both wait at the project"
     await book.messages.rescue(10, now=book.clock.now())
     claimed = (await book.claim()).messages
     assert ids(claimed)[0] == first[0].id

@@ -2,7 +2,7 @@
 
 from relaypost.domain.gates import GateKind
 from relaypost.domain.types import GateId, ProjectId, UnixMs
-from relaypost.store.sqlite.wait_lists import WaitList, WaitLists
+from relaypost.store.sqlite.wait_lists import Stand, WaitList, WaitLists
 
 GATE = GateId(7)
 NOW, MUCH_LATER = UnixMs(1_000), UnixMs(2_592_000_000)
@@ -11,7 +11,7 @@ NOW, MUCH_LATER = UnixMs(1_000), UnixMs(2_592_000_000)
 def lists_at(*gates: GateId) -> WaitLists:
     lists = WaitLists()
     for gate in gates:
-        lists.join(WaitList(gate, gate, GateKind.QUEUE, ProjectId(1)))
+        lists.join(WaitList(gate, ProjectId(1)), gate, Stand(gate, GateKind.QUEUE))
     return lists
 
 

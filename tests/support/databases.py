@@ -158,7 +158,7 @@ class WatchedDatabase(VirtualDatabase):
         for project, count in select(rows, OPEN_BY_PROJECT):
             assert gates._open[project_gate(project)] == count
             assert not self._limits.project or count <= self._limits.project
-        assert {id for (id,) in select(rows, PARKED_AT)} <= {found.id for found in gates.lists}
+        assert all(id in gates.lists for (id,) in select(rows, PARKED_AT))
 
 
 ACTIVE_HOSTS = "SELECT id, host_gate FROM messages WHERE state = 1"

@@ -30,7 +30,7 @@ WHERE m.project_id = ? AND m.id >= ? AND m.id < ? AND {conditions} ORDER BY m.id
 """
 
 STATE = f"""
-SELECT state, cancel_requested, {TICKET} FROM messages WHERE project_id = ? AND id = ?
+SELECT state, cancel_requested, parked_at, {TICKET} FROM messages WHERE project_id = ? AND id = ?
 """
 
 END_WAITING = """
@@ -69,7 +69,7 @@ def _cancel(transaction: Transaction, project: ProjectId, id: MessageId, now: Un
     rows = transaction.rows(STATE, (project, id))
     if not rows or rows[0][1] or State(rows[0][0]) in TERMINAL:
         return False
-    state, _, *ticket = rows[0]
+    state, _, parked_at, *ticket = rows[0]
     entry = NewLogEntry(state=LogState.CANCEL_REQUESTED)
     settlements.log(transaction, project, id, transaction.take_sequence(now), entry)
     if State(state) is State.ACTIVE:
@@ -77,6 +77,7 @@ def _cancel(transaction: Transaction, project: ProjectId, id: MessageId, now: Un
     else:
         ended = transaction.take_sequence(now)
         transaction.execute(END_WAITING, (int(State.CANCELED), ended, project, id))
+        transaction.gates.lists.unsort(parked_at)
         transaction.gates.give_up_place(Ticket(*ticket), now)
     return True
 

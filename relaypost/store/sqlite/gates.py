@@ -5,7 +5,6 @@
 is the order in which a message meets its gates. Only the writer touches this.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import apsw
@@ -17,7 +16,7 @@ from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.flow_control_keys import OpenKeys
 from relaypost.store.sqlite.hosts import HostLimits
 from relaypost.store.sqlite.queues import OpenQueue, OpenQueues
-from relaypost.store.sqlite.wait_lists import WaitList, WaitLists
+from relaypost.store.sqlite.wait_lists import Stand, WaitList, WaitLists
 
 TICKET = "project_id, id, host_gate, key_gate, queue_id, place_id"
 
@@ -43,7 +42,7 @@ REMOVED = "SELECT id FROM projects WHERE is_removed = 1"
 NO_LIMIT = 2**31 - 1
 LONG_AGO = UnixMs(0)
 
-NO_LEVEL, AFTER_KEY, AFTER_PROJECT, AFTER_HOST = range(4)
+NO_LEVEL, AFTER_PROJECT, AFTER_HOST = range(3)
 """Where a message comes from: at gates before that, those that wait there are not before it."""
 
 
@@ -62,6 +61,11 @@ class Ticket(NamedTuple):
     def is_queued(self) -> bool:
         """Whether it is a message of a queue, not a callback that holds a place of one."""
         return self.queue_id is not None and self.place_id in (None, self.id)
+
+
+def main_line(project: ProjectId, key: GateId | None) -> GateId:
+    """The line of all messages of a key, or of a project's without one, that no host holds up."""
+    return project_gate(project) if key is None else key
 
 
 class OpenGates:
@@ -95,8 +99,8 @@ class OpenGates:
         for (id,) in select(self._connection, LISTS):
             due_at, *row = select(self._connection, HEAD, (id,))[0]
             self._join(id, Ticket(*row), due_at)
-        for found in self.lists:
-            self.lists.opens(found.gate, LONG_AGO, now=LONG_AGO)
+        for line in self.lists.lines():
+            self.lists.opens(line.stand.gate, LONG_AGO, now=LONG_AGO)
 
     def configure(self, project: ProjectId, by: FlowControl, now: UnixMs) -> GateId:
         """Have a message that is accepted set the pace of its key; answers the key's gate."""
@@ -107,41 +111,35 @@ class OpenGates:
     def save(self) -> None:
         """Write what has changed of keys."""
         self.keys.save()
-        self.keys.shrink(lambda gate: gate not in self.lists)
+        self.keys.shrink(lambda gate: self.lists.line(gate) is None)
 
     def admit(self, ticket: Ticket, *, came_from: int = NO_LEVEL, now: UnixMs) -> GateId | None:
         """Take a slot of each gate, or none: then the answer is the wait list to be parked in."""
-        project, key, lists = ticket.project, ticket.key, self.lists
-        if self._removed and project in self._removed:
-            gate = project_gate(project)
-            return self._wait(wait_list(gate, key), gate, GateKind.PROJECT, ticket, now)
+        project, host, key = ticket.project, ticket.host, ticket.key
         if ticket.queue_id is not None and (paused := self._paused_queue(ticket)) is not None:
-            return self._wait(
-                paused.in_hand_gate, paused.in_hand_gate, GateKind.IN_HAND, ticket, now
-            )
-        if key is not None and (
-            (came_from < AFTER_KEY and key in lists) or not self.keys.room(key, now=now)
-        ):
-            return self._wait(key, key, GateKind.KEY, ticket, now)
-        of_project = project_gate(project)
-        if self._is_closed(of_project, self._project_limit, ticket, came_from < AFTER_PROJECT):
-            id = wait_list(of_project, key)
-            return self._wait(id, of_project, GateKind.PROJECT, ticket, now)
-        host = ticket.host
-        limit = self._hosts.limit_of(host)
-        if self._is_closed(host, limit, ticket, came_from < AFTER_HOST):
-            return self._wait(wait_list(host, key), host, GateKind.HOST, ticket, now)
+            gate = paused.in_hand_gate
+            return self._wait(WaitList(gate, project), gate, Stand(gate, GateKind.IN_HAND), now)
+        main = main_line(project, key)
+        others = self.lists.line(main) if came_from < AFTER_PROJECT else None
+        closed = self.closed_gate(project, key, now) if others is None else others.stand
+        if closed is not None:
+            return self._wait(WaitList(main, project, key), main, closed, now)
+        at_host = wait_list(host, key)
+        minds_others = came_from < AFTER_HOST and self.lists.line(at_host) is not None
+        if minds_others or self._open.get(host, 0) >= self._hosts.limit_of(host):
+            id = WaitList(at_host, project, key, host)
+            return self._wait(id, at_host, Stand(host, GateKind.HOST), now)
         if key is not None:
             self.keys.start(key, now=now)
-        self._take(ticket, of_project)
+        self._take(ticket)
         return None
 
     def close(self, project: ProjectId, now: UnixMs) -> None:
         """Let nothing of a project pass any more."""
         self._removed.add(project)
-        for found in self.lists:
-            if found.project == project:
-                self.look_at(found.gate, now)
+        for line in self.lists.lines():
+            if line.project == project:
+                self.look_at(line.stand.gate, now)
 
     def leave(self, id: MessageId, *, reached: bool | None, now: UnixMs) -> Ticket:
         """Give the slots of an attempt back; its place is another matter.
@@ -160,8 +158,9 @@ class OpenGates:
         has_eased = self._hosts.ease(len(self._tickets))
         if self.lists.are_any:
             if has_eased:
-                for gate in {found.gate for found in self.lists if found.kind is GateKind.HOST}:
-                    self.look_at(gate, now)
+                for line in self.lists.lines():
+                    if line.stand.kind is GateKind.HOST:
+                        self.look_at(line.stand.gate, now)
             self.look_at(of_project, now)
             self.look_at(host, now)
         return ticket
@@ -176,9 +175,8 @@ class OpenGates:
     def wait_for_place(self, queue: OpenQueue, due_at: UnixMs, now: UnixMs) -> GateId:
         """The wait list of a message that has no place, due or not."""
         queue.note_waiting(due_at)
-        self.lists.join(WaitList(queue.gate, queue.gate, GateKind.QUEUE, queue.project))
-        self.look_at(queue.gate, now)
-        return queue.gate
+        gate = queue.gate
+        return self._wait(WaitList(gate, queue.project), gate, Stand(gate, GateKind.QUEUE), now)
 
     def hold_place(self, ticket: Ticket, count: int) -> None:
         """Have a place held by so many messages more."""
@@ -214,7 +212,7 @@ class OpenGates:
         """How many more attempts a gate with a list lets through."""
         if self._is_removed(gate):
             return 0
-        match self.lists.kind_of(gate):
+        match self.lists.line_at(gate).stand.kind:
             case GateKind.QUEUE:
                 return self.queues.at(gate).free_places
             case GateKind.IN_HAND:
@@ -223,21 +221,33 @@ class OpenGates:
             case GateKind.KEY:
                 return self.keys.room(gate, now=now)
             case GateKind.PROJECT:
-                limit = self._project_limit or NO_LIMIT
-                return max(0, limit - self._open.get(gate, 0))
+                return self.room_in_project(gate)
             case GateKind.HOST:
-                return max(0, self._hosts.limit_of(gate) - self._open.get(gate, 0))
+                return self.room_at_host(gate)
 
-    def limit_of(self, host: GateId) -> int:
-        return self._hosts.limit_of(host)
+    def room_in_project(self, gate: GateId) -> int:
+        return max(0, (self._project_limit or NO_LIMIT) - self._open.get(gate, 0))
+
+    def room_at_host(self, gate: GateId) -> int:
+        return max(0, self._hosts.limit_of(gate) - self._open.get(gate, 0))
+
+    def closed_gate(self, project: ProjectId, key: GateId | None, now: UnixMs) -> Stand | None:
+        """The first closed one of the gates before that of a host."""
+        if key is not None and not self.keys.room(key, now=now):
+            return Stand(key, GateKind.KEY)
+        of_project, limit = project_gate(project), self._project_limit
+        is_full = limit and self._open.get(of_project, 0) >= limit
+        if is_full or (self._removed and project in self._removed):
+            return Stand(of_project, GateKind.PROJECT)
+        return None
 
     def _is_removed(self, gate: GateId) -> bool:
-        return bool(self._removed) and self.lists.project_of(gate) in self._removed
+        return bool(self._removed) and self.lists.line_at(gate).project in self._removed
 
     def _opens_at(self, gate: GateId, now: UnixMs) -> UnixMs | None:
         if self._is_removed(gate):
             return None
-        kind = self.lists.kind_of(gate)
+        kind = self.lists.line_at(gate).stand.kind
         if kind is GateKind.QUEUE:
             return self.queues.at(gate).opens_at()
         if kind is GateKind.KEY:
@@ -253,43 +263,37 @@ class OpenGates:
     def _queue_of(self, ticket: Ticket) -> OpenQueue | None:
         return None if ticket.queue_id is None else self.queues.get(ticket.queue_id)
 
-    def _is_closed(self, gate: GateId, limit: int, ticket: Ticket, minds_others: bool) -> bool:
-        if limit and self._open.get(gate, 0) >= limit:
-            return True
-        return minds_others and wait_list(gate, ticket.key) in self.lists
-
-    def _wait(
-        self, id: GateId, gate: GateId, kind: GateKind, ticket: Ticket, now: UnixMs
-    ) -> GateId:
-        of_key = ticket.key if kind in (GateKind.PROJECT, GateKind.HOST) else None
-        self.lists.join(WaitList(id, gate, kind, ticket.project, of_key))
-        self.look_at(gate, now)
-        return id
+    def _wait(self, found: WaitList, line: GateId, stand: Stand, now: UnixMs) -> GateId:
+        self.lists.join(found, line, stand)
+        self.look_at(stand.gate, now)
+        return found.id
 
     def _join(self, id: GateId, ticket: Ticket, due_at: UnixMs) -> None:
         """Note a list that was found with this message at its head."""
         queue = self._queue_of(ticket) if ticket.is_queued else None
         if queue is not None and id == queue.gate:
             queue.note_waiting(due_at)
-            found = WaitList(id, id, GateKind.QUEUE, ticket.project)
+            self.lists.join(WaitList(id, ticket.project), id, Stand(id, GateKind.QUEUE))
         elif queue is not None and id == queue.in_hand_gate:
-            found = WaitList(id, id, GateKind.IN_HAND, ticket.project)
-        elif id == ticket.key:
-            found = WaitList(id, id, GateKind.KEY, ticket.project)
-        elif id == wait_list(gate := project_gate(ticket.project), ticket.key):
-            found = WaitList(id, gate, GateKind.PROJECT, ticket.project, ticket.key)
+            self.lists.join(WaitList(id, ticket.project), id, Stand(id, GateKind.IN_HAND))
         else:
-            found = WaitList(id, ticket.host, GateKind.HOST, ticket.project, ticket.key)
-        self.lists.join(found)
+            self._join_main(id, ticket)
+
+    def _join_main(self, id: GateId, ticket: Ticket) -> None:
+        """Whatever holds it up will be found when it is served."""
+        key, main = ticket.key, main_line(ticket.project, ticket.key)
+        stand = Stand(main, GateKind.PROJECT if key is None else GateKind.KEY)
+        host = None if id == main else ticket.host
+        self.lists.join(WaitList(id, ticket.project, key, host), main, stand)
 
     def _hold(self, ticket: Ticket) -> None:
         """Count an attempt that was found open."""
         if ticket.key is not None:
             self.keys.at(ticket.key).open += 1
-        self._take(ticket, project_gate(ticket.project))
+        self._take(ticket)
 
-    def _take(self, ticket: Ticket, of_project: GateId) -> None:
-        open_attempts, host = self._open, ticket.host
+    def _take(self, ticket: Ticket) -> None:
+        open_attempts, of_project, host = self._open, project_gate(ticket.project), ticket.host
         open_attempts[of_project] = open_attempts.get(of_project, 0) + 1
         open_attempts[host] = open_attempts.get(host, 0) + 1
         self._tickets[ticket.id] = ticket
@@ -301,13 +305,3 @@ class OpenGates:
             self._open[gate] = left
         else:
             del self._open[gate]
-
-
-def keyless_lists(lists: Iterable[WaitList], project: ProjectId) -> list[GateId]:
-    """Where messages of a project without a key wait for a slot of the project or of a host."""
-    kinds = (GateKind.PROJECT, GateKind.HOST)
-    return [
-        found.id
-        for found in lists
-        if found.kind in kinds and found.key is None and found.project == project
-    ]

@@ -7,9 +7,8 @@ from relaypost.domain.gates import GateKind
 from relaypost.domain.types import GateId, UnixMs
 from relaypost.store.sqlite.arrivals import Arrivals
 from relaypost.store.sqlite.database import Transaction
-from relaypost.store.sqlite.gates import AFTER_HOST, AFTER_KEY, AFTER_PROJECT, NO_LEVEL
+from relaypost.store.sqlite.lines import go_on
 from relaypost.store.sqlite.starts import COLUMNS, Waiting, start, start_with_place
-from relaypost.store.sqlite.wait_lists import WaitList
 
 MAX_EXAMINED = 200
 """How many messages one transaction looks at: it must not hold up other writers."""
@@ -28,20 +27,11 @@ ORDER BY due_at, id LIMIT ?
 
 IS_DUE = "SELECT 1 FROM messages WHERE state = 0 AND parked_at IS NULL AND due_at <= ? LIMIT 1"
 
-PARKED = f"SELECT {COLUMNS} FROM messages WHERE parked_at = ? ORDER BY due_at, id LIMIT ?"
-
 PARKED_DUE = f"""
 SELECT {COLUMNS} FROM messages WHERE parked_at = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?
 """
 
 HEAD_DUE = "SELECT min(due_at) FROM messages WHERE parked_at = ?"
-
-LEVELS = {
-    GateKind.IN_HAND: NO_LEVEL,
-    GateKind.KEY: AFTER_KEY,
-    GateKind.PROJECT: AFTER_PROJECT,
-    GateKind.HOST: AFTER_HOST,
-}
 
 
 def fill(transaction: Transaction, arrivals: Arrivals, now: UnixMs) -> None:
@@ -90,32 +80,17 @@ def _drain(transaction: Transaction, arrivals: Arrivals, now: UnixMs) -> None:
 
 
 def _serve(transaction: Transaction, gate: GateId, arrivals: Arrivals, now: UnixMs) -> int:
-    """Let go some messages of a gate, of its lists in turn; answers how many were tried."""
+    """Let go some messages of a gate, of its lines in turn; answers how many were tried."""
     gates, tried = transaction.gates, 0
     while tried < TURN and arrivals.room and gates.lists.are_at(gate):
         wanted = min(gates.room(gate, now), arrivals.room.messages, TURN - tried)
         if not wanted:
             break
-        if gates.lists.kind_of(gate) is GateKind.QUEUE:
+        if gates.lists.line_at(gate).stand.kind is GateKind.QUEUE:
             return tried + _give_places(transaction, gate, arrivals, wanted, now)
-        several = gates.lists.count_of(gate) > 1
-        found = gates.lists.serve(gate)
-        tried += _let_go(transaction, found, arrivals, 1 if several else wanted, now)
+        wanted = 1 if gates.lists.count_of(gate) > 1 else wanted
+        tried += go_on(transaction, gates.lists.serve(gate), arrivals, wanted, now)
     return tried
-
-
-def _let_go(
-    transaction: Transaction, found: WaitList, arrivals: Arrivals, wanted: int, now: UnixMs
-) -> int:
-    rows = transaction.rows(PARKED, (found.id, wanted))
-    if len(rows) < wanted:
-        transaction.gates.lists.forget(found.id)
-    for tried, row in enumerate(rows):
-        if not arrivals.room:
-            transaction.gates.lists.join(found)
-            return tried
-        start(transaction, Waiting(*row), arrivals, came_from=LEVELS[found.kind], now=now)
-    return max(1, len(rows))
 
 
 def _give_places(

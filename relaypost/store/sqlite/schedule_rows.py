@@ -101,12 +101,14 @@ def _states(
 ) -> tuple[tuple[MessageId, State], ...]:
     if packed is None:
         return ()
-    states = []
+    states: list[tuple[MessageId, State]] = []
     for id, left_behind in _decode_last(packed):
-        state = left_behind
-        if state is None:
-            ((state,),) = select(connection, STATE, (project, id))
-        states.append((MessageId(id), State(state)))
+        found = (
+            [(left_behind,)]
+            if left_behind is not None
+            else select(connection, STATE, (project, id))
+        )
+        states += [(MessageId(id), State(state)) for (state,) in found]
     return tuple(states)
 
 

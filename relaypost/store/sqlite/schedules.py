@@ -1,33 +1,20 @@
-"""Schedules: create, read, steer, and their runs. How a row is read is in `schedule_rows`."""
-
-from collections.abc import Mapping
-from dataclasses import replace
+"""Schedules: create, read and steer them. Rows are in `schedule_rows`, runs in `schedule_runs`."""
 
 import apsw
 
-from relaypost.domain.messages import Published
-from relaypost.domain.schedules import MakeRun, NewSchedule, NextTick, Run, Schedule
-from relaypost.domain.sequences import time_of
+from relaypost.domain.schedules import MakeRun, NewSchedule, NextTick, Schedule
 from relaypost.domain.types import ProjectId, UnixMs
-from relaypost.domain.url_groups import UrlGroup
 from relaypost.store.base import Claim, Fired, Planned, Retimed
-from relaypost.store.sqlite import messages, url_groups
-from relaypost.store.sqlite.arrivals import Arrivals, arrivals_of
+from relaypost.store.sqlite import schedule_runs
 from relaypost.store.sqlite.connection import select
-from relaypost.store.sqlite.database import Transaction
+from relaypost.store.sqlite.database import Database, Transaction
 from relaypost.store.sqlite.schedule_rows import (
     COLUMNS,
     TABLES,
     created_at_and_number,
-    pack_messages,
     read_schedule,
     template_row,
 )
-
-MAX_BYTES = 16_777_216
-"""Of bodies, after which a firing ends: its transaction must not hold up others for long."""
-
-NO_GROUPS: Mapping[str, UrlGroup] = {}
 
 LIST = f"SELECT {COLUMNS} FROM {TABLES} WHERE s.project_id = ?"
 
@@ -60,24 +47,6 @@ RESUME = "UPDATE schedules SET is_paused = 0, next_tick_at = ?, ticked_until = ?
 
 DELETE = "DELETE FROM schedules WHERE number = ?"
 
-DUE = "SELECT number FROM schedules WHERE next_tick_at <= ? ORDER BY next_tick_at LIMIT ?"
-
-GET_BY_NUMBER = f"SELECT {COLUMNS} FROM {TABLES} WHERE s.number = ?"
-
-NOTE_RUN = """
-UPDATE schedules
-SET next_tick_at = ?, ticked_until = ?, last_run_at = ?, last_messages = ?, error = ?
-WHERE number = ?
-"""
-
-PASS_TICK = "UPDATE schedules SET next_tick_at = ?, ticked_until = ? WHERE number = ?"
-
-NEXT_TICK = "SELECT min(next_tick_at) FROM schedules WHERE next_tick_at IS NOT NULL"
-
-AHEAD = "SELECT number, next_tick_at FROM schedules WHERE number > ? ORDER BY number LIMIT ?"
-
-RETIME = "UPDATE schedules SET next_tick_at = ? WHERE number = ?"
-
 FIND_DUPLICATE = """
 SELECT published FROM deduplications WHERE project_id = ? AND key = ? AND expires_at > ?
 """
@@ -85,6 +54,62 @@ SELECT published FROM deduplications WHERE project_id = ? AND key = ? AND expire
 REMEMBER = """
 INSERT OR REPLACE INTO deduplications (project_id, key, expires_at, published) VALUES (?, ?, ?, ?)
 """
+
+
+class SqliteSchedules:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self, project: ProjectId) -> list[Schedule]:
+        return await self._database.read(lambda connection: list_schedules(connection, project))
+
+    async def get(self, project: ProjectId, id: str) -> Schedule | None:
+        return await self._database.read(lambda connection: get(connection, project, id))
+
+    async def put(self, asked: NewSchedule, *, max_schedules: int, now: UnixMs) -> Planned:
+        return await self._database.write(
+            lambda transaction: put(transaction, asked, max_schedules=max_schedules, now=now)
+        )
+
+    async def pause(self, project: ProjectId, id: str) -> bool:
+        return await self._database.write(lambda transaction: pause(transaction, project, id))
+
+    async def resume(
+        self, project: ProjectId, id: str, *, next_tick: NextTick, now: UnixMs
+    ) -> Planned:
+        return await self._database.write(
+            lambda transaction: resume(transaction, project, id, next_tick=next_tick, now=now)
+        )
+
+    async def delete(self, project: ProjectId, id: str) -> bool:
+        return await self._database.write(lambda transaction: delete(transaction, project, id))
+
+    async def fire(
+        self,
+        limit: int,
+        *,
+        make_run: MakeRun,
+        due_by: UnixMs,
+        claim: Claim | None,
+        now: UnixMs,
+    ) -> Fired:
+        return await self._database.hand_out(
+            lambda transaction: schedule_runs.fire(
+                transaction,
+                limit,
+                make_run=make_run,
+                due_by=due_by,
+                claim=claim,
+                now=now,
+            )
+        )
+
+    async def retime(self, limit: int, *, after: int, next_tick: NextTick, now: UnixMs) -> Retimed:
+        return await self._database.write(
+            lambda transaction: schedule_runs.retime(
+                transaction, limit, after=after, next_tick=next_tick, now=now
+            )
+        )
 
 
 def list_schedules(connection: apsw.Connection, project: ProjectId) -> list[Schedule]:
@@ -162,106 +187,6 @@ def delete(transaction: Transaction, project: ProjectId, id: str) -> bool:
     for number, _ in rows:
         transaction.execute(DELETE, (number,))
     return bool(rows)
-
-
-def fire(
-    transaction: Transaction,
-    limit: int,
-    *,
-    make_run: MakeRun,
-    due_by: UnixMs,
-    claim: Claim | None,
-    now: UnixMs,
-) -> Fired:
-    arrivals = arrivals_of(transaction, claim)
-    published: list[Published] = []
-    size = made = failed = 0
-    for (number,) in transaction.rows(DUE, (due_by, limit)):
-        if size > MAX_BYTES or made >= limit:
-            break
-        (row,) = transaction.rows(GET_BY_NUMBER, (number,))
-        schedule = read_schedule(transaction.connection, row, with_states=False)
-        run = make_run(schedule, _find_groups(transaction, schedule))
-        run = _check_quotas(transaction, run, schedule.project_id, now)
-        published.append(_note_run(transaction, number, run, arrivals, due_by=due_by, now=now))
-        size += sum(len(message.envelope.body) for message in run.messages)
-        made += len(run.messages)
-        failed += run.error is not None
-    return Fired(
-        published,
-        arrivals.claimed,
-        arrivals.next_due_at(transaction, now),
-        next_tick_at=next_tick(transaction.connection),
-        failed=failed,
-    )
-
-
-def _find_groups(transaction: Transaction, schedule: Schedule) -> Mapping[str, UrlGroup]:
-    lookup = schedule.template.lookup
-    if lookup is None:
-        return NO_GROUPS
-    found = url_groups.get(transaction.connection, schedule.project_id, (lookup.group,))
-    return {group.name: group for group in found}
-
-
-def _check_quotas(transaction: Transaction, run: Run, project: ProjectId, now: UnixMs) -> Run:
-    limits, wanted = run.limits, len(run.messages)
-    if limits is None or not wanted:
-        return run
-    made = messages.new_queues(transaction, run.messages)
-    names = transaction.gates.queues.names(project) | made if made else ()
-    if len(names) > limits.max_queues > 0:
-        return replace(run, messages=(), error=run.error_without_queue)
-    daily_limit = limits.max_daily_messages
-    if transaction.daily.exceeded(project, wanted, limit=daily_limit, now=now):
-        return replace(run, messages=(), error=run.error_after_daily_limit)
-    return run
-
-
-def _note_run(
-    transaction: Transaction,
-    number: int,
-    run: Run,
-    arrivals: Arrivals,
-    *,
-    due_by: UnixMs,
-    now: UnixMs,
-) -> Published:
-    if run.is_too_late:
-        transaction.execute(PASS_TICK, (run.next_tick_at, due_by, number))
-        return Published(messages=())
-    made = tuple(
-        (messages.insert(transaction, new, arrivals, now=now), new.envelope.url)
-        for new in run.messages
-    )
-    ids = [id for id, _ in made]
-    ran_at = time_of(ids[0]) if ids else now
-    noted = (ran_at, pack_messages(ids), run.error)
-    transaction.execute(NOTE_RUN, (run.next_tick_at, due_by, *noted, number))
-    return Published(messages=made)
-
-
-def next_tick(connection: apsw.Connection) -> UnixMs | None:
-    found: UnixMs | None = select(connection, NEXT_TICK)[0][0]
-    return found
-
-
-def retime(
-    transaction: Transaction, limit: int, *, after: int, next_tick: NextTick, now: UnixMs
-) -> Retimed:
-    rows = transaction.rows(AHEAD, (after, limit))
-    changed: list[UnixMs] = []
-    for number, tick in rows:
-        if tick is None or tick <= now:
-            continue
-        (row,) = transaction.rows(GET_BY_NUMBER, (number,))
-        schedule = read_schedule(transaction.connection, row, with_states=False)
-        expected = next_tick(schedule)
-        if expected is not None and expected != tick:
-            transaction.execute(RETIME, (expected, number))
-            changed.append(expected)
-    last = rows[-1][0] if len(rows) == limit else None
-    return Retimed(last, min(changed, default=None))
 
 
 def _find_duplicate(transaction: Transaction, asked: NewSchedule, now: UnixMs) -> str | None:

@@ -14,7 +14,6 @@ from relaypost.domain.messages import Envelope, Message, NewMessage, Publication
 from relaypost.domain.projects import Project, SigningKeys
 from relaypost.domain.queues import Queue
 from relaypost.domain.retention import Horizon
-from relaypost.domain.schedules import MakeRun, NewSchedule, NextTick, Schedule
 from relaypost.domain.sequences import time_of
 from relaypost.domain.tokens import Token
 from relaypost.domain.types import DeadLetterId, LeaseId, MessageId, ProjectId, UnixMs
@@ -24,11 +23,8 @@ from relaypost.store.base import (
     Changed,
     Claim,
     Claimed,
-    Fired,
     Listing,
-    Planned,
     Rescued,
-    Retimed,
     Settled,
 )
 from relaypost.store.sqlite import (
@@ -42,7 +38,6 @@ from relaypost.store.sqlite import (
     projects,
     queues,
     removals,
-    schedules,
     settlements,
     steering,
     upkeep,
@@ -50,7 +45,7 @@ from relaypost.store.sqlite import (
 )
 from relaypost.store.sqlite.connection import lock_file, newest_sequence, open_writer
 from relaypost.store.sqlite.database import Database
-from relaypost.store.sqlite.gates import keyless_lists
+from relaypost.store.sqlite.schedules import SqliteSchedules
 from relaypost.store.sqlite.url_groups import SqliteUrlGroups
 from relaypost.store.sqlite.windows import MAX_EXAMINED
 
@@ -284,7 +279,7 @@ class SqliteFlowControlKeys:
 
     async def keyless(self, project: ProjectId) -> KeyStatus:
         lists = await self._database.write(
-            lambda transaction: keyless_lists(transaction.gates.lists, project)
+            lambda transaction: transaction.gates.lists.keyless(project)
         )
         return await self._database.read(
             lambda connection: flow_control_keys.keyless(connection, project, lists)
@@ -307,72 +302,6 @@ class SqliteFlowControlKeys:
         return await self._database.write(
             lambda transaction: steering.steer_key(
                 transaction, project, key, change, creates=creates, now=now
-            )
-        )
-
-
-class SqliteSchedules:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def all(self, project: ProjectId) -> list[Schedule]:
-        return await self._database.read(
-            lambda connection: schedules.list_schedules(connection, project)
-        )
-
-    async def get(self, project: ProjectId, id: str) -> Schedule | None:
-        return await self._database.read(lambda connection: schedules.get(connection, project, id))
-
-    async def put(self, asked: NewSchedule, *, max_schedules: int, now: UnixMs) -> Planned:
-        return await self._database.write(
-            lambda transaction: schedules.put(
-                transaction, asked, max_schedules=max_schedules, now=now
-            )
-        )
-
-    async def pause(self, project: ProjectId, id: str) -> bool:
-        return await self._database.write(
-            lambda transaction: schedules.pause(transaction, project, id)
-        )
-
-    async def resume(
-        self, project: ProjectId, id: str, *, next_tick: NextTick, now: UnixMs
-    ) -> Planned:
-        return await self._database.write(
-            lambda transaction: schedules.resume(
-                transaction, project, id, next_tick=next_tick, now=now
-            )
-        )
-
-    async def delete(self, project: ProjectId, id: str) -> bool:
-        return await self._database.write(
-            lambda transaction: schedules.delete(transaction, project, id)
-        )
-
-    async def fire(
-        self,
-        limit: int,
-        *,
-        make_run: MakeRun,
-        due_by: UnixMs,
-        claim: Claim | None,
-        now: UnixMs,
-    ) -> Fired:
-        return await self._database.hand_out(
-            lambda transaction: schedules.fire(
-                transaction,
-                limit,
-                make_run=make_run,
-                due_by=due_by,
-                claim=claim,
-                now=now,
-            )
-        )
-
-    async def retime(self, limit: int, *, after: int, next_tick: NextTick, now: UnixMs) -> Retimed:
-        return await self._database.write(
-            lambda transaction: schedules.retime(
-                transaction, limit, after=after, next_tick=next_tick, now=now
             )
         )
 

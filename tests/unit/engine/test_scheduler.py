@@ -1,7 +1,6 @@
 """When schedules run: at their ticks, each tick once, whatever the clock and the store do."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +9,10 @@ from relaypost.domain.limits import Limits
 from relaypost.domain.schedules import Lookup, MakeRun, NewSchedule, NextTick, Schedule
 from relaypost.domain.types import UnixMs
 from relaypost.domain.url_groups import Endpoint
+from relaypost.domain.zones import Zone
 from relaypost.engine import scheduler
 from relaypost.engine.scheduler import Scheduling
+from relaypost.runtime import shipped_zone
 from relaypost.service import schedules
 from relaypost.store.base import Claim, Fired, Retimed
 from tests.support.engines import Running, running_engine
@@ -250,16 +251,42 @@ async def test_a_group_that_goes_is_an_error_until_it_comes_back() -> None:
 
 
 @in_virtual_time
-async def test_a_defect_of_one_schedule_holds_up_no_other() -> None:
+async def test_a_zone_that_is_not_known_any_more() -> None:
+    """Until the next start, at the latest, finds it again."""
     async with running_engine() as running:
-        broken = replace(due_now(running, "broken"), cron="no cron at all")
+        gone = due_now(running, "gone", cron="TZ=Atlantis/Poseidonis * * * * *")
+        await schedules.create(running.service, gone)
+        await schedules.create(running.service, due_now(running))
+        await asyncio.sleep(2 * 60)
+        assert len(running.sender.requests) == 2
+        found = await get(running, "gone")
+        assert found.error == (
+            "Invalid cron expression provided bad location Atlantis/Poseidonis: "
+            "unknown time zone Atlantis/Poseidonis"
+        )
+        assert (found.is_paused, found.next_tick_at) == (False, None)
+        await schedules.resume(running.service, PROJECT, "gone")
+        again = Scheduling(zones=lambda _: shipped_zone("UTC"))
+        await run_for_a_second(scheduler_over(running, running.store.schedules, again))
+        assert (await get(running, "gone")).next_tick_at == minutely(running.clock.now())
+
+
+def broken_zones(name: str) -> Zone | None:
+    if name == "Broken":
+        raise RuntimeError("a defect")
+    return shipped_zone(name)
+
+
+@in_virtual_time
+async def test_a_defect_of_one_schedule_holds_up_no_other() -> None:
+    async with running_engine(scheduling=Scheduling(zones=broken_zones)) as running:
+        broken = due_now(running, "broken", cron="TZ=Broken * * * * *")
         await schedules.create(running.service, broken)
         await schedules.create(running.service, due_now(running))
         await asyncio.sleep(2 * 60)
         assert len(running.sender.requests) == 2
         found = await get(running, "broken")
         assert (found.error, found.next_tick_at) == (scheduler.DEFECT, None)
-        await schedules.resume(running.service, PROJECT, "broken")
 
 
 @in_virtual_time
@@ -321,9 +348,14 @@ async def test_what_is_due_comes_before_what_is_worked_out_anew() -> None:
         assert planned.asked == ["fire", *[f"retime {step * number}" for number in range(4)]]
 
 
-def scheduler_over(running: Running, store: Any) -> scheduler.Scheduler:
+def scheduler_over(
+    running: Running, store: Any, scheduling: Scheduling | None = None
+) -> scheduler.Scheduler:
     return scheduler.Scheduler(
-        store, clock=running.clock, intake=running.engine.intake, scheduling=Scheduling()
+        store,
+        clock=running.clock,
+        intake=running.engine.intake,
+        scheduling=scheduling or Scheduling(),
     )
 
 
