@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.support.inner_servers import HeldClock
 from tests.support.rest import RestApi, rest_api
 from tests.support.servers import Account, RelaypostProcess, running
 from tests.support.signatures import verify_all
@@ -40,6 +41,12 @@ async def plain_sink() -> AsyncIterator[Sink]:
     """A destination of tests that look at signatures themselves."""
     async with listening_sink() as sink:
         yield sink
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    """Of a server that a test starts for itself, because a minute has to end there soon."""
+    return HeldClock()
 
 
 @pytest.fixture

@@ -32,6 +32,22 @@ GROUPS = ("grp", "foo")
 NOWHERE = ("msg_x", "9-9")
 """Ids that the recording means to be unknown."""
 
+REFUSED = {
+    "js": {
+        ("publish({url, delay: -1})", 400),
+        ("publish({url, delay: NaN})", 400),
+        ("publish({url, flowControl: {key, parallelism: 0}})", 400),
+        ("queue({queueName: 'a b/c'}).get()", 400),
+    },
+    "py": {
+        ("message.publish(url, flow_control key only)", 400),
+        ("message.cancel('')", 404),
+        ("queue.get('a b/c')", 400),
+        ("flow_control.pin('fk', {})", 400),
+    },
+}
+"""Calls whose values make no sense, or that name nothing; the stub did not look."""
+
 MESSAGE = {"messageId", "url", "method", "maxRetries", "notBefore", "createdAt"}
 DEAD_LETTER = MESSAGE | {"responseStatus"}
 QUEUE = {"name", "parallelism", "createdAt", "updatedAt", "lag", "paused"}
@@ -105,7 +121,7 @@ async def connection(server: RelaypostProcess) -> AsyncIterator[Connection]:
     await connection.close()
 
 
-@pytest.mark.conformance("A-4", "A-6")
+@pytest.mark.conformance("A-1", "A-4", "A-6")
 @pytest.mark.parametrize("sdk", ["js", "py"])
 async def test_publishes(
     sdk: str, connection: Connection, account: Account, rest: RestApi, sink: Sink, held: Answer
@@ -125,7 +141,7 @@ async def test_publishes(
     assert [entry["url"] for entry in active] == [sink.url_of("/blocked")]
 
 
-@pytest.mark.conformance("A-3", "A-4")
+@pytest.mark.conformance("A-1", "A-3", "A-4")
 @pytest.mark.parametrize("sdk", ["js", "py"])
 async def test_everything_else(
     sdk: str, connection: Connection, account: Account, rest: RestApi, sink: Sink
@@ -138,6 +154,20 @@ async def test_everything_else(
             answer = await connection.exchange(request.encode(account.token))
             problems += problems_of(request, answer)
     assert problems == []
+
+
+@pytest.mark.conformance("A-1")
+@pytest.mark.parametrize("sdk", ["js", "py"])
+def test_what_is_refused_although_the_stub_took_it(sdk: str) -> None:
+    refused = {
+        (request.call, expected_status(request))
+        for request in recorded(sdk)
+        if request.status is not None
+        and request.status // 100 == 2
+        and expected_status(request) != HTTPStatus.OK
+        and not request.path.startswith((*NOT_BUILT, *ELSEWHERE))
+    }
+    assert refused == REFUSED[sdk]
 
 
 async def make_referred(request: Recorded, rest: RestApi, sink: Sink) -> dict[str, str]:

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from qstash import AsyncQStash, QStash
+from qstash.http import RetryConfig
 
 from tests.support.servers import Account
 
@@ -44,14 +45,18 @@ class _Calls:
         return call
 
 
-def python_sdk(kind: str, account: Account) -> PythonSdk:
-    """A client that does not repeat a request whose answer was lost: that would hide a defect.
+def python_sdk(kind: str, account: Account, *, retry: RetryConfig | Literal[False]) -> PythonSdk:
+    """A client; one that repeats requests whose answers were lost would hide a defect.
 
     Without a URL in the account, the SDK looks for one in the environment.
     """
     make = QStash if kind == "sync" else AsyncQStash
-    return PythonSdk(make(account.token, retry=False, base_url=account.url or None))
+    return PythonSdk(make(account.token, retry=retry, base_url=account.url or None))
 
 
-Connect = Callable[[Account], PythonSdk]
-"""Makes a client of the kind that a test runs on."""
+class Connect(Protocol):
+    """Makes a client of the kind that a test runs on."""
+
+    def __call__(
+        self, account: Account, *, retry: RetryConfig | Literal[False] = False
+    ) -> PythonSdk: ...

@@ -19,6 +19,9 @@ class Recorded:
     """One request of an SDK, and the status that a stub gave it."""
 
     name: str
+    call: str
+    status: int | None
+    """That of the stub; `None` when it closed the connection."""
     method: str
     target: str
     headers: tuple[tuple[str, str], ...]
@@ -81,6 +84,8 @@ def _read(number: int, row: Mapping[str, Any]) -> Recorded:
     body = request["body"]
     return Recorded(
         name=f"line {number}: {row['call']}",
+        call=row["call"].removeprefix("[sync] ").removeprefix("[async] "),
+        status=row["answer"].get("status"),
         method=request["method"],
         target=request["path"],
         headers=tuple(request["headers"].items()),

@@ -13,9 +13,6 @@ from typing import TypeVar
 
 import trustme
 
-from relaypost.api.server import Server
-from relaypost.app import Application, Started
-from relaypost.config import read_settings
 from relaypost.domain.addresses import DEVELOPMENT_NETWORKS, AddressPolicy
 from relaypost.domain.outcomes import NotReached
 from relaypost.domain.urls import Destination
@@ -25,6 +22,7 @@ from relaypost.outbound.dialer import Dialer
 from relaypost.outbound.sender import HttpSender
 from relaypost.outbound.tls import client_context
 from relaypost.store.sqlite.store import SqliteStore
+from tests.support.inner_servers import InnerApplication, serving
 
 C = TypeVar("C", bound=Connection)
 
@@ -57,36 +55,21 @@ def _this_machine(host: str) -> asyncio.Future[Sequence[str]]:
     return found
 
 
-class RedirectedApplication(Application):
+class RedirectedApplication(InnerApplication):
     def __init__(self, authority: trustme.CA, port: int) -> None:
-        settings = read_settings({}, {}, database_url="sqlite://", port="0", shutdown_grace="1s")
-        super().__init__(settings, development=True)
+        super().__init__()
         self._authority = authority
         self._port = port
 
     def _engine(self, store: SqliteStore, sender: HttpSender) -> Engine:
         return super()._engine(store, RedirectedSender(self._authority, self._port))
 
-    def _handle_signals(self, server: Server) -> None:
-        self._server = server
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._stop.set()
-
 
 @asynccontextmanager
 async def redirected_server(authority: trustme.CA, port: int) -> AsyncIterator[str]:
     """The URL of a development server whose deliveries all end at one port of this machine."""
-    application = RedirectedApplication(authority, port)
-    async with asyncio.TaskGroup() as tasks:
-        started: asyncio.Future[Started] = asyncio.get_running_loop().create_future()
-        tasks.create_task(application.run(started.set_result))
-        host, own_port = (await started).addresses[0]
-        try:
-            yield f"http://{host}:{own_port}"
-        finally:
-            application.stop()
+    async with serving(RedirectedApplication(authority, port)) as url:
+        yield url
 
 
 def certified(authority: trustme.CA, *names: str) -> ssl.SSLContext:

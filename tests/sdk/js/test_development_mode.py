@@ -53,6 +53,31 @@ async def test_a_client_uses_the_server_that_runs(
 
 
 @pytest.mark.conformance("K-20")
+async def test_queues_groups_and_schedules(driver: Driver, home: Path) -> None:
+    sdk = JavaScriptSdk(driver, {})
+    async with listening_sink() as sink:
+        endpoint = {"name": "first", "url": sink.url_of("/hook")}
+        await sdk.call("urlGroups.addEndpoints", {"name": "group", "endpoints": [endpoint]})
+        await sdk.call_queue("queue", "upsert", {"parallelism": 2})
+        (made,) = await sdk.call_queue("queue", "enqueueJSON", {"urlGroup": "group", "body": 1})
+        received = await sink.wait_one("/hook")
+        assert received.header("Upstash-Message-Id") == made["messageId"]
+    plan = {"destination": "group", "cron": "@yearly", "queueName": "queue", "scheduleId": "plan"}
+    assert await sdk.call("schedules.create", plan) == {"scheduleId": "plan"}
+    for steering in ("pause", "resume"):
+        await sdk.call(f"schedules.{steering}", {"schedule": "plan"})
+    (found,) = await sdk.call("schedules.list")
+    assert (found["destination"], found["isPaused"]) == ("group", False)
+    assert (await sdk.call_queue("queue", "get"))["parallelism"] == 2
+    await sdk.call("schedules.delete", "plan")
+    await sdk.call("urlGroups.delete", "group")
+    await sdk.call_queue("queue", "delete")
+    for listed in ("schedules.list", "urlGroups.list"):
+        assert await sdk.call(listed) == []
+    assert not holds_files(home)
+
+
+@pytest.mark.conformance("K-20")
 async def test_both_loopback_addresses_answer(development: RelaypostProcess) -> None:
     account = development.accounts["defaultUser"]
     headers = {"Authorization": f"Bearer {account.token}"}

@@ -28,25 +28,28 @@ async def add(sdk: JavaScriptSdk, name: str, *endpoints: dict[str, Any]) -> None
 
 
 @pytest.mark.conformance("Q-15")
-async def test_a_group_from_its_making_to_its_end(sdk: JavaScriptSdk, group: str) -> None:
-    await add(sdk, group, NAMED, PLAIN)
-    found = await sdk.call("urlGroups.get", group)
+@pytest.mark.parametrize("noun", ["urlGroups", "topics"])
+async def test_a_group_from_its_making_to_its_end(
+    sdk: JavaScriptSdk, group: str, noun: str
+) -> None:
+    request = {"name": group, "endpoints": [NAMED, PLAIN]}
+    assert await sdk.call(f"{noun}.addEndpoints", request) is None
+    found = await sdk.call(f"{noun}.get", group)
     assert found == {
         "name": group,
         "createdAt": found["createdAt"],
         "updatedAt": found["createdAt"],
         "endpoints": [NAMED, PLAIN],
     }
-    assert await sdk.call("urlGroups.list") == [found]
-    assert await sdk.call("topics.list") == [found]
-    await sdk.call(
-        "urlGroups.removeEndpoints", {"name": group, "endpoints": [{"name": NAMED["name"]}]}
-    )
-    assert (await sdk.call("urlGroups.get", group))["endpoints"] == [PLAIN]
-    await sdk.call("urlGroups.removeEndpoints", {"name": group, "endpoints": [PLAIN]})
-    assert await sdk.call("urlGroups.list") == []
+    assert await sdk.call(f"{noun}.list") == [found]
+    for gone, left in (({"name": NAMED["name"]}, [PLAIN]), (PLAIN, [])):
+        request = {"name": group, "endpoints": [gone]}
+        assert await sdk.call(f"{noun}.removeEndpoints", request) is None
+        groups = await sdk.call(f"{noun}.list")
+        assert [each["endpoints"] for each in groups] == ([left] if left else [])
+    assert await sdk.call(f"{noun}.delete", group) is None
     with pytest.raises(JavaScriptError) as refused:
-        await sdk.call("urlGroups.get", group)
+        await sdk.call(f"{noun}.get", group)
     assert (refused.value.status, refused.value.message) == (
         404,
         f'{{"error":"topic {group} not found"}}',

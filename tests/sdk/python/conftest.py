@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import Literal
 
 import pytest
+from qstash.http import RetryConfig
 
 from tests.support.clients import Connect, PythonSdk, python_sdk
 from tests.support.servers import Account, RelaypostProcess
@@ -27,8 +29,8 @@ async def connect(kind: str) -> AsyncIterator[Connect]:
     """Its clients are closed when the test has ended, however it did."""
     async with AsyncExitStack() as opened:
 
-        def connect(account: Account) -> PythonSdk:
-            sdk = python_sdk(kind, account)
+        def connect(account: Account, *, retry: RetryConfig | Literal[False] = False) -> PythonSdk:
+            sdk = python_sdk(kind, account, retry=retry)
             opened.push_async_callback(sdk.close)
             return sdk
 

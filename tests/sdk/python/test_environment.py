@@ -79,7 +79,8 @@ async def test_a_read_only_token(connect: Connect, database_url: str) -> None:
         assert (await sdk.message.get(published.message_id)).url == URL
         assert len((await sdk.log.list()).logs) == 1
         assert (await sdk.dlq.list()).messages == []
-        assert await sdk.queue.list() == []
+        assert await sdk.queue.list() == await sdk.url_group.list() == []
+        assert await sdk.schedule.list() == []
         assert (await sdk.flow_control.get("$")).parallelism_count == 0
         assert (await sdk.flow_control.get_global_parallelism()).parallelism_max == 1000
         refused = [
@@ -94,6 +95,13 @@ async def test_a_read_only_token(connect: Connect, database_url: str) -> None:
             sdk.queue.upsert("q"),
             sdk.queue.delete("q"),
             sdk.queue.pause("q"),
+            sdk.url_group.upsert_endpoints("g", [{"url": URL}]),
+            sdk.url_group.remove_endpoints("g", [{"url": URL}]),
+            sdk.url_group.delete("g"),
+            sdk.schedule.create(destination=URL, cron="@yearly"),
+            sdk.schedule.delete("s"),
+            sdk.schedule.pause("s"),
+            sdk.schedule.resume("s"),
             sdk.flow_control.pause("k"),
             sdk.flow_control.pin("k", {"rate": 1}),
             sdk.flow_control.reset_rate("k"),
