@@ -56,7 +56,7 @@ def let_go(transaction: Transaction, gate: GateId, arrivals: Arrivals, now: Unix
     """Start what is due, and what stands at this one gate, as far as there is room for it."""
     gates, left = transaction.gates, MAX_EXAMINED
     if arrivals.room and is_any_due(transaction, now):
-        _start_due(transaction, arrivals, now)
+        _start_due(transaction, arrivals, now, others_wait=gates.lists.is_pending)
     while left > 0 and arrivals.room and gates.lists.are_at(gate) and gates.room(gate, now):
         left -= _serve(transaction, gate, arrivals, now)
 
