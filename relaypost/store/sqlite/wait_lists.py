@@ -11,6 +11,8 @@ from typing import NamedTuple
 from relaypost.domain.gates import GateKind
 from relaypost.domain.types import GateId, MessageId, ProjectId, UnixMs
 
+JOINED_BY_HOSTS = (GateKind.KEY, GateKind.PROJECT)
+
 SPARE_TIMERS = 100
 """How many may be out of date beside those that count; then they are dropped."""
 
@@ -179,11 +181,17 @@ class WaitLists:
         return len(self._at.get(gate, ()))
 
     def opens(self, gate: GateId, at: UnixMs | None, *, now: UnixMs) -> None:
-        """Note when a gate with lines opens by itself; `None` is never, or not known."""
+        """Note when a gate with lines opens by itself; `None` is never, or not known.
+
+        A key or project comes after the hosts that have opened with it: lines of these join its
+        own, in which the oldest goes first.
+        """
         if at is None:
             self._pending.pop(gate, None)
             self._opens_at.pop(gate, None)
         elif at <= now:
+            if self.line_at(gate).stand.kind in JOINED_BY_HOSTS:
+                self._pending.pop(gate, None)
             self._pending[gate] = None
         elif self._opens_at.get(gate) != at:
             self._opens_at[gate] = at
