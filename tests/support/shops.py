@@ -2,8 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from tests.support.rest import poll
 from tests.support.servers import ROOT, Account
 
 COMMAND_SECONDS = 60
-TICK_SECONDS = 75.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +78,24 @@ class Shop:
         return await poll(found)
 
     async def wait_run(self, name: str) -> dict[str, Any]:
-        """The row of the first run of a schedule that runs each minute."""
+        """The row of the first run of a schedule, once it has run its task."""
 
         async def found() -> dict[str, Any] | None:
             rows = (await self.http.get(f"/runs/{name}")).json()["rows"]
             return rows[-1] if rows else None
 
-        return await poll(found, seconds=TICK_SECONDS)
+        return await poll(found)
 
     async def post(self, path: str, body: Any) -> Any:
         answer = await self.http.post(path, json=body)
         assert answer.status_code == httpx.codes.OK, answer.text
         return answer.json()
+
+
+@asynccontextmanager
+async def shop_client(running: RunningShop) -> AsyncIterator[Shop]:
+    async with httpx.AsyncClient(base_url=running.url, trust_env=False, timeout=30) as http:
+        yield Shop(running, http)
 
 
 @contextmanager

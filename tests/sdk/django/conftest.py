@@ -2,11 +2,10 @@
 
 from collections.abc import AsyncIterator, Iterator
 
-import httpx
 import pytest
 
 from tests.support.servers import Account, RelaypostProcess
-from tests.support.shops import RunningShop, Shop, running_shop
+from tests.support.shops import RunningShop, Shop, running_shop, shop_client
 
 
 @pytest.fixture(scope="session")
@@ -22,5 +21,5 @@ def running(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 async def shop(running: RunningShop) -> AsyncIterator[Shop]:
-    async with httpx.AsyncClient(base_url=running.url, trust_env=False, timeout=30) as http:
-        yield Shop(running, http)
+    async with shop_client(running) as shop:
+        yield shop

@@ -1,11 +1,15 @@
 """Schedules of django-qstash: a model whose rows are kept in step with the server's."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.support.inner_servers import HeldApplication, HeldClock, serving
 from tests.support.rest import RestApi
-from tests.support.shops import Shop
+from tests.support.servers import Account
+from tests.support.shops import Shop, running_shop, shop_client
 
 CRON = "CRON_TZ=Europe/Berlin 0 8 * * *"
 ADD = "tests.sdk.django.shop.tasks.add"
@@ -94,11 +98,12 @@ async def test_schedules_from_elsewhere_become_rows(shop: Shop, rest: RestApi) -
     assert (row["name"], row["cron"], row["args"]) == ("elsewhere", "0 0 1 1 *", [3])
 
 
-async def test_a_schedule_runs_its_task(shop: Shop) -> None:
-    """Within a minute; the one test that waits for a tick of the real clock."""
-    key, _ = await create(shop, "each minute", cron="* * * * *", kwargs={}, args=[20, 3])
-
-    row = await shop.wait_run("each minute")
+async def test_a_schedule_runs_its_task(account: Account, clock: HeldClock, tmp_path: Path) -> None:
+    async with serving(HeldApplication(clock)) as url:
+        with running_shop(replace(account, url=url), tmp_path) as running:
+            async with shop_client(running) as shop:
+                await create(shop, "each minute", cron="* * * * *", kwargs={}, args=[20, 3])
+                clock.let_go()
+                row = await shop.wait_run("each minute")
 
     assert (row["status"], row["result"]) == ("SUCCESS", {"result": 23})
-    await shop.http.delete(f"/schedules/{key}")

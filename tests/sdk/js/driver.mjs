@@ -74,13 +74,21 @@ function describe(error) {
 }
 
 // What JSON can't say: {"$date": ms}, {"$bytes": base64}, {"$number": "NaN"}, {"$undefined": true},
-// {"$provider": ["openai", {"token": ...}]}.
+// {"$provider": ["openai", {"token": ...}]}, {"$form": [name, value]}, {"$multipart": [name, value]}.
 function revive(_, value) {
   if (value?.$date !== undefined) return new Date(value.$date);
   if (value?.$bytes !== undefined) return new Blob([Buffer.from(value.$bytes, "base64")]);
   if (value?.$number !== undefined) return Number(value.$number);
+  if (value?.$form !== undefined) return new URLSearchParams([value.$form]);
+  if (value?.$multipart !== undefined) return multipart(...value.$multipart);
   if (value?.$provider !== undefined) return qstash[value.$provider[0]](value.$provider[1]);
   return value;
+}
+
+function multipart(name, value) {
+  const form = new FormData();
+  form.set(name, value);
+  return form;
 }
 
 // A reviver that returns undefined would remove the key.

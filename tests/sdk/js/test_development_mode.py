@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -23,10 +24,23 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(params=["variable", "option"])
+def way(request: pytest.FixtureRequest) -> str:
+    """How the mode is asked for."""
+    way: str = request.param
+    return way
+
+
 @pytest.fixture
-def driver(development: RelaypostProcess, home: Path) -> Iterator[Driver]:
+def options(way: str) -> dict[str, Any]:
+    """What clients and receivers are told beyond what they ignore in this mode."""
+    return {"devMode": True} if way == "option" else {}
+
+
+@pytest.fixture
+def driver(development: RelaypostProcess, home: Path, way: str) -> Iterator[Driver]:
     environment = {
-        "QSTASH_DEV": "true",
+        **({"QSTASH_DEV": "true"} if way == "variable" else {}),
         "QSTASH_DEV_PORT": str(development.port),
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home),
@@ -37,24 +51,27 @@ def driver(development: RelaypostProcess, home: Path) -> Iterator[Driver]:
 
 @pytest.mark.conformance("K-20")
 async def test_a_client_uses_the_server_that_runs(
-    driver: Driver, development: RelaypostProcess, home: Path
+    driver: Driver, development: RelaypostProcess, home: Path, options: dict[str, Any]
 ) -> None:
     account = development.accounts["defaultUser"]
-    sdk = JavaScriptSdk(driver, {"baseUrl": "http://ignored.example.com", "token": "ignored"})
+    ignored = {"baseUrl": "http://ignored.example.com", "token": "ignored"}
+    sdk = JavaScriptSdk(driver, {**ignored, **options})
     async with listening_sink() as sink:
         await sdk.call("publishJSON", {"url": sink.url_of("/hook"), "body": {"n": 1}})
         received = await sink.wait_one("/hook")
     verify_all([received], account, base_url=sink.url)
     request = {"signature": signature_of(received), "body": received.body.decode()}
-    assert await driver.ask("verify", receiver={}, request=request) is True
+    assert await driver.ask("verify", receiver=options, request=request) is True
 
     assert await driver.ask("strangers") == []
     assert not holds_files(home)
 
 
 @pytest.mark.conformance("K-20")
-async def test_queues_groups_and_schedules(driver: Driver, home: Path) -> None:
-    sdk = JavaScriptSdk(driver, {})
+async def test_queues_groups_and_schedules(
+    driver: Driver, home: Path, options: dict[str, Any]
+) -> None:
+    sdk = JavaScriptSdk(driver, options)
     async with listening_sink() as sink:
         endpoint = {"name": "first", "url": sink.url_of("/hook")}
         await sdk.call("urlGroups.addEndpoints", {"name": "group", "endpoints": [endpoint]})

@@ -41,6 +41,31 @@ async def test_bytes_that_are_no_text(sdk: JavaScriptSdk, sink: Sink) -> None:
     assert "body" not in message
 
 
+@pytest.mark.conformance("P-9", "K-24")
+@pytest.mark.parametrize(
+    ("body", "content_type", "delivered"),
+    [
+        (
+            {"$form": ["name", "ü &"]},
+            "application/x-www-form-urlencoded;charset=UTF-8",
+            "name=%C3%BC+%26",
+        ),
+        ({"$multipart": ["name", "ü"]}, "multipart/form-data; boundary=", '"name"\r\n\r\nü\r\n'),
+    ],
+    ids=["form", "multipart"],
+)
+async def test_forms(
+    sdk: JavaScriptSdk, sink: Sink, body: dict[str, Any], content_type: str, delivered: str
+) -> None:
+    published = await sdk.call("publish", {"url": sink.url_of("/hook"), "body": body})
+    received = await sink.wait_one("/hook")
+    assert (received.header("Content-Type") or "").startswith(content_type)
+    assert delivered in received.body.decode()
+    message = await sdk.call("messages.get", published["messageId"])
+    assert message["body"] == received.body.decode()
+    assert message["header"] == {"Content-Type": received.values("Content-Type")}
+
+
 @pytest.mark.conformance("D-5")
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 async def test_each_method_delivers_the_body(sdk: JavaScriptSdk, sink: Sink, method: str) -> None:

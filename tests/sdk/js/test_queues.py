@@ -36,7 +36,7 @@ async def test_the_life_of_a_queue(sdk: JavaScriptSdk) -> None:
         "lag": 0,
         "paused": False,
     }
-    assert await sdk.call_queue(NAME, "list") == [made]
+    assert await sdk.call_queue(NAME, "list") == await sdk.call("queue().list") == [made]
     await sdk.call_queue(NAME, "upsert", {"parallelism": 3, "paused": True})
     changed = await get(sdk)
     assert (changed["parallelism"], changed["paused"]) == (3, True)
