@@ -26,7 +26,7 @@ from relaypost.store.sqlite.arrivals import Arrivals, arrivals_of
 from relaypost.store.sqlite.connection import select
 from relaypost.store.sqlite.database import Transaction
 from relaypost.store.sqlite.gates import Ticket
-from relaypost.store.sqlite.releases import fill, is_any_due
+from relaypost.store.sqlite.releases import fill, may_others_start
 
 INSERT = """
 INSERT INTO messages (project_id, id, state, due_at, host_gate, parked_at, lease_id,
@@ -170,7 +170,8 @@ def insert(
     room = arrivals.room if not_before == created_at else None
     ticket, parked_at = _ask(transaction, new, id, not_before, place, bool(room), now)
     state, lease = WAITING, None
-    if room and parked_at is None and (ticket.key is None or not is_any_due(transaction, now)):
+    may_start = ticket.key is None or not may_others_start(transaction, now)
+    if room and parked_at is None and may_start:
         parked_at = transaction.gates.admit(ticket, now=now)
         if parked_at is None:
             state, lease = ACTIVE, room.lease
@@ -231,7 +232,7 @@ def claim(transaction: Transaction, claim: Claim, *, now: UnixMs) -> Claimed:
     if arrivals.room is None:
         return Claimed([], more=False, next_due_at=None)
     fill(transaction, arrivals, now)
-    if transaction.gates.lists.is_pending or is_any_due(transaction, now):
+    if may_others_start(transaction, now):
         return Claimed(arrivals.claimed, more=True, next_due_at=None)
     arrivals.note_due(next_due_at(transaction.connection))
     return Claimed(arrivals.claimed, more=False, next_due_at=arrivals.next_due_at(transaction, now))

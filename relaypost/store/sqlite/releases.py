@@ -61,8 +61,13 @@ def let_go(transaction: Transaction, gate: GateId, arrivals: Arrivals, now: Unix
         left -= _serve(transaction, gate, arrivals, now)
 
 
+def may_others_start(transaction: Transaction, now: UnixMs) -> bool:
+    """Whether messages are due, or parked at open gates, that nothing has looked at yet."""
+    return transaction.gates.lists.is_pending or is_any_due(transaction, now)
+
+
 def is_any_due(transaction: Transaction, now: UnixMs) -> bool:
-    """Whether messages are due that nothing has looked at yet."""
+    """The same of messages that are due."""
     return bool(transaction.rows(IS_DUE, (now,)))
 
 
