@@ -112,6 +112,7 @@ class Disturbance(enum.Enum):
     RESCUE = "rescue"
     END_LOST = "end lost attempt"
     RETRY_DEAD = "retry dead letters"
+    CANCEL_DELETED = "cancel some of deleted queues"
 
 
 class Gates(RuleBasedStateMachine):
@@ -178,8 +179,6 @@ class Gates(RuleBasedStateMachine):
     def change_queue(self, owner: ProjectId, name: str, change: QueueChange) -> None:
         if change == DELETE:
             self.world.delete_queue(owner, name)
-            while self.world.cancel_deleted(2):  # as a part of it: see test_deleted_queues.py
-                pass
         elif change in (PAUSE, RESUME):
             self.world.set_paused(owner, name, change == PAUSE)
         else:
@@ -204,6 +203,8 @@ class Gates(RuleBasedStateMachine):
                 world.reload()
             case Disturbance.RESCUE:
                 world.rescue()
+            case Disturbance.CANCEL_DELETED:
+                world.cancel_deleted(2)
             case Disturbance.END_LOST if world.lost:
                 world.settle_lost()
             case Disturbance.RETRY_DEAD if world.dead:

@@ -37,7 +37,10 @@ class GateDrive:
     def __init__(self, path: str, *, capacity: Capacity) -> None:
         self.clock = FakeClock()
         self.model = GateModel(
-            global_parallelism=capacity.project, host_bound=capacity.host, now=self.now
+            global_parallelism=capacity.project,
+            host_bound=capacity.host,
+            is_strict=True,
+            now=self.now,
         )
         self.watch = GateWatch(self.model, PROJECTS)
         self.active: dict[MessageId, Message] = {}

@@ -39,6 +39,8 @@ class GateModel:
         """Messages that started in this transaction, each with one whose turn it was."""
         self._in_line: set[MessageId] = set()
         """Messages that surely stood in a wait list when the last transaction was over."""
+        self._at_hosts: set[MessageId] = set()
+        """Those whose host was full then: of several hosts that open at once, any may go first."""
 
     # What happens.
 
@@ -156,6 +158,7 @@ class GateModel:
                 item.placed_at = None
         stand = {item.id for item in self.items.values() if self._stands_in_line(item)}
         self._in_line = stand if is_idle else stand & self._in_line
+        self._at_hosts = {item.id for item in self.items.values() if self._is_host_full(item)}
         for item in list(self.items.values()):
             if item.stage is Stage.OVER and not item.holds_place:
                 self.ended[item.id] = self.items.pop(item.id)
@@ -292,7 +295,8 @@ class GateModel:
         """Whether a message that may start too has to start first (4.1)."""
         if (other.project, other.key) != (item.project, item.key) or other.latest >= item.earliest:
             return False
-        return (self.is_strict and item.key is not None) or other.id in self._in_line
+        is_strict = self.is_strict and item.key is not None and other.id not in self._at_hosts
+        return is_strict or other.id in self._in_line
 
     def _of(self, queue: QueueModel) -> list[Item]:
         return [item for item in self.items.values() if item.queue is queue]
