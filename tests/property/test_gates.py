@@ -46,10 +46,12 @@ class Traffic(RuleBasedStateMachine):
 
     @rule()
     def serve(self) -> None:
-        """Look at all gates that are pending: whoever waited at an open one has gone."""
+        """Look at all gates that are pending: whoever waited at an open one has gone.
+
+        One may have closed again since: a host gets less when the node fills.
+        """
         while (gate := self.gates.lists.take_pending()) is not None:
-            assert self.gates.room(gate, NOW)
-            while self.gates.lists.are_at(gate):
+            while self.gates.lists.are_at(gate) and self.gates.room(gate, NOW):
                 for found in tuple(self.gates.lists.serve(gate).lists):
                     self.gates.lists.forget(found)
 

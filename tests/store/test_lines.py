@@ -155,3 +155,21 @@ async def test_a_backlog_between_a_host_and_the_project_stays_where_it_is(
     book = await open_book(host=3, project=5)
     others = [new_message(f"https://{name}.example.com/") for name in "bcd"] * 20
     assert await moves_per_message(book, *[new_message(A)] * BACKLOG, *others) < 5
+
+
+async def test_a_key_has_its_turn_while_messages_come_to_it(open_book: OpenBook) -> None:
+    """Whoever looks at a gate does not send it to the end of those that have opened."""
+    book = await open_book(host=1)
+    hosts = [new_message(f"https://{name}.example.com/") for name in "bcde"]
+    keyed = new_message(A, flow_control=ONE)
+    started = await publish(book, keyed, *hosts)
+    made = await publish(book, keyed, *hosts * 5)
+    for id in started:
+        await book.settle(settlement(await book.get(id)), limit=0)
+    seen: list[MessageId] = []
+    for _ in range(10):
+        await book.add(keyed)
+        claimed = (await book.claim(limit=1)).messages
+        seen += ids(claimed)
+        await book.settle(*map(settlement, claimed), limit=0)
+    assert made[0] in seen

@@ -169,11 +169,7 @@ class OpenGates:
                 for line in self.lists.lines():
                     if line.stand.kind is GateKind.HOST:
                         self.look_at(line.stand.gate, now)
-            # Lines of a host join that of their key before it goes on: the oldest first.
-            self.look_at(host, now)
-            if ticket.key is not None:
-                self.look_at(ticket.key, now)
-            self.look_at(of_project, now)
+            self._look_at_all(host, ticket.key, of_project, now)
         return ticket
 
     def take_place(self, queue: OpenQueue, id: MessageId, due_at: UnixMs) -> bool:
@@ -266,6 +262,18 @@ class OpenGates:
             return None
         queue = self._queue_of(ticket)
         return queue if queue is not None and queue.is_paused else None
+
+    def _look_at_all(
+        self, host: GateId, key: GateId | None, of_project: GateId, now: UnixMs
+    ) -> None:
+        """Lines of a host that opens join that of their key before it goes on: the oldest first."""
+        was_open = self.lists.is_open(host)
+        self.look_at(host, now)
+        opens = self.lists.is_open(host) and not was_open
+        for gate in (of_project,) if key is None else (key, of_project):
+            if opens:
+                self.lists.postpone(gate)
+            self.look_at(gate, now)
 
     def _queue_of(self, ticket: Ticket) -> OpenQueue | None:
         return None if ticket.queue_id is None else self.queues.get(ticket.queue_id)

@@ -11,8 +11,6 @@ from typing import NamedTuple
 from relaypost.domain.gates import GateKind
 from relaypost.domain.types import GateId, MessageId, ProjectId, UnixMs
 
-JOINED_BY_HOSTS = (GateKind.KEY, GateKind.PROJECT)
-
 SPARE_TIMERS = 100
 """How many may be out of date beside those that count; then they are dropped."""
 
@@ -181,17 +179,11 @@ class WaitLists:
         return len(self._at.get(gate, ()))
 
     def opens(self, gate: GateId, at: UnixMs | None, *, now: UnixMs) -> None:
-        """Note when a gate with lines opens by itself; `None` is never, or not known.
-
-        A key or project comes after the hosts that have opened with it: lines of these join its
-        own, in which the oldest goes first.
-        """
+        """Note when a gate with lines opens by itself; `None` is never, or not known."""
         if at is None:
             self._pending.pop(gate, None)
             self._opens_at.pop(gate, None)
         elif at <= now:
-            if self.line_at(gate).stand.kind in JOINED_BY_HOSTS:
-                self._pending.pop(gate, None)
             self._pending[gate] = None
         elif self._opens_at.get(gate) != at:
             self._opens_at[gate] = at
@@ -199,6 +191,16 @@ class WaitLists:
             if len(self._timers) > 2 * len(self._opens_at) + SPARE_TIMERS:
                 self._timers = [(at, gate) for gate, at in self._opens_at.items()]
                 heapq.heapify(self._timers)
+
+    def is_open(self, gate: GateId) -> bool:
+        """Whether it is to be looked at."""
+        return gate in self._pending
+
+    def postpone(self, gate: GateId) -> None:
+        """Have a gate that is open looked at after all others."""
+        if gate in self._pending:
+            del self._pending[gate]
+            self._pending[gate] = None
 
     def ring(self, now: UnixMs) -> None:
         """Turn timers that have run out into gates to look at."""
